@@ -169,7 +169,7 @@ def from_file(request: Request) -> Basis:
         )
     if not np.isfinite(masks).all():
         raise StudyError(f"{path}: the masks hold NaN or infinite values; allowed: finite numbers")
-    support = masks.any(axis=0)
+    support = np.asarray(masks.any(axis=0))
     matrix = masks[:, support].astype(np.float32)
     rank = np.linalg.matrix_rank(matrix.astype(np.float64)) if matrix.size else 0
     if rank < len(masks):
@@ -241,8 +241,10 @@ def _zernike_polynomial(j: int, rho: Float, theta: Float) -> Float:
 def _bin_labels(shape: tuple[int, int], edge: int) -> NDArray[np.int64]:
     """Number the `edge` x `edge` bins, one centred on the axis; -1 where one is cut off."""
     rows, columns = ((np.arange(n) - n // 2 + edge // 2) // edge for n in shape)
-    whole = [np.isin(axis, np.flatnonzero(np.bincount(axis - axis.min()) == edge) + axis.min())
-             for axis in (rows, columns)]
+    whole = [
+        np.isin(axis, np.flatnonzero(np.bincount(axis - axis.min()) == edge) + axis.min())
+        for axis in (rows, columns)
+    ]
     rows, columns = rows - rows.min(), columns - columns.min()
     labels = rows[:, None] * (columns.max() + 1) + columns[None, :]
     return np.where(whole[0][:, None] & whole[1][None, :], labels, -1)
