@@ -1,0 +1,105 @@
+"""The compressed file: coefficients, masks and calibration, enough to reconstruct from."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ptychobasis.bases import Basis
+from ptychobasis.files import (
+    LOSSLESS,
+    create_hdf5,
+    create_scan,
+    open_hdf5,
+    read_array,
+    read_optics,
+    read_positions,
+    read_text,
+    write_calibration,
+)
+from ptychobasis.optics import Optics
+
+FORMAT = "ptychobasis-compressed"
+
+
+@dataclass(frozen=True, eq=False)
+class Compressed:
+    """What is left of a data set.
+
+    Attributes:
+        coefficients: ``(n, masks)``, inner products of the patterns with the masks, in units
+            of the incident electrons per pattern.
+        positions: ``(n, 2)``, scan positions as (y, x) [Å].
+        scan_shape: scan points along (y, x).
+        basis: the masks.
+        optics: probe and detector.
+    """
+
+    coefficients: NDArray[np.float32]
+    positions: NDArray[np.float64]
+    scan_shape: tuple[int, int]
+    basis: Basis
+    optics: Optics
+
+    @property
+    def detector_pixels(self) -> int:
+        """Numbers per pattern before compression."""
+        return math.prod(self.optics.detector.shape)
+
+
+def write_compressed(
+    path: str | Path,
+    optics: Optics,
+    positions: NDArray[np.floating],
+    basis: Basis,
+    coefficients: Iterable[NDArray[np.floating]],
+    about: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a compressed file, block by block.
+
+    Args:
+        path: of the file.
+        optics: probe and detector.
+        positions: ``(scan_y, scan_x, 2)``, scan positions as (y, x) [Å].
+        basis: the masks.
+        coefficients: blocks ``(n, masks)`` of any n in the order of the scan.
+        about: what to keep in the attribute ``provenance`` beside the versions.
+    """
+    sy, sx, _ = positions.shape
+    with create_hdf5(path, FORMAT, about) as file:
+        write_calibration(file, optics, positions)
+        file.attrs["stored_values"] = basis.size
+        file.attrs["detector_pixels"] = math.prod(optics.detector.shape)
+        data = create_scan(file, "coefficients", (sy, sx, basis.size), coefficients)
+        for axis, label in enumerate(("scan_y", "scan_x", "mask")):
+            data.dims[axis].label = label
+        group = file.create_group("basis")
+        group.attrs["name"] = basis.name
+        group.create_dataset("support", data=basis.support, **LOSSLESS)
+        if basis.matrix is not None:
+            group.create_dataset("matrix", data=basis.matrix, **LOSSLESS)
+
+
+def read_compressed(path: str | Path) -> Compressed:
+    """Read a compressed file.
+
+    Raises:
+        StudyError: the file, or what is wrong in it.
+    """
+    with open_hdf5(path, FORMAT) as file:
+        support = read_array(file, "basis/support", ("ky", "kx"), "b")
+        matrix = None
+        if "basis/matrix" in file:
+            shape = ("masks", int(support.sum()))
+            matrix = read_array(file, "basis/matrix", shape).astype(np.float32)
+        basis = Basis(read_text(file["basis"], "name"), support, matrix)
+        stored = read_array(file, "coefficients", ("scan_y", "scan_x", basis.size))
+        sy, sx, _ = stored.shape
+        positions = read_positions(file, (sy, sx))
+        optics = read_optics(file, (support.shape[0], support.shape[1]))
+    coefficients = stored.astype(np.float32, copy=False).reshape(sy * sx, basis.size)
+    return Compressed(coefficients, positions.reshape(-1, 2), (sy, sx), basis, optics)

@@ -1,0 +1,280 @@
+"""The data set: a scan of diffraction patterns with its calibration, read in blocks.
+
+The format is described in ``docs/dataset.md``.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ptychobasis.errors import StudyError
+from ptychobasis.files import (
+    LOSSLESS,
+    create_hdf5,
+    create_scan,
+    find_array,
+    open_hdf5,
+    read_array,
+    read_number,
+    read_numbers,
+    read_optics,
+    read_positions,
+    write_calibration,
+)
+from ptychobasis.grid import Grid
+from ptychobasis.optics import Optics
+
+FORMAT = "ptychobasis-dataset"
+BLOCK_BYTES = 2**26
+_MEAN_TOTAL = (0.05, 1.05)
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """The potential that a simulated data set was made from.
+
+    Attributes:
+        potential: ``(layers, y, x)``, projected potential of each layer [V Å].
+        sampling: pixel size along (y, x) [Å].
+        origin: centre of pixel (0, 0) as (y, x) in scan coordinates [Å].
+        slice_thickness: of a layer [Å].
+    """
+
+    potential: NDArray[np.float32]
+    sampling: tuple[float, float]
+    origin: tuple[float, float]
+    slice_thickness: float
+
+    @property
+    def grid(self) -> Grid:
+        """Shape and sampling of one layer."""
+        _, y, x = self.potential.shape
+        return Grid((y, x), self.sampling)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A data set on disk, of which only the calibration is held in memory.
+
+    Attributes:
+        path: of the file.
+        optics: probe and detector.
+        positions: ``(scan_y, scan_x, 2)``, scan positions as (y, x) [Å].
+        incident_electrons: what the stored patterns are divided by when they are read.
+    """
+
+    path: Path
+    optics: Optics
+    positions: NDArray[np.float64]
+    incident_electrons: float = 1.0
+
+    @property
+    def scan_shape(self) -> tuple[int, int]:
+        """Scan points along (y, x)."""
+        return self.positions.shape[0], self.positions.shape[1]
+
+    @property
+    def size(self) -> int:
+        """Number of patterns."""
+        return math.prod(self.scan_shape)
+
+    @cached_property
+    def truth(self) -> Truth | None:
+        """The potential that the patterns were simulated from, if the file holds it."""
+        with open_hdf5(self.path, FORMAT) as file:
+            return _read_truth(file) if "truth" in file else None
+
+    def blocks(self, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        """Read all patterns in the order of the scan, as fractions of the incident electrons.
+
+        Args:
+            block_bytes: the most that a block may take, unless one pattern takes more.
+
+        Yields:
+            Which scan points (a slice of the flat index), and ``(n, ky, kx)``.
+        """
+        shape = self.optics.detector.shape
+        most = max(1, block_bytes // (4 * math.prod(shape)))
+        with open_hdf5(self.path, FORMAT) as file:
+            stored = file["patterns"]
+            cuts = _scan_cuts(self.scan_shape, most, (stored.chunks or (1, 1))[1])
+            for start, rows, columns in cuts:
+                values = stored.astype(np.float32)[rows, columns].reshape(-1, *shape)
+                yield slice(start, start + len(values)), self._normalised(values)
+
+    def pattern(self, i: int, j: int) -> NDArray[np.float32]:
+        """The pattern ``(ky, kx)`` of row `i` and column `j` of the scan."""
+        with open_hdf5(self.path, FORMAT) as file:
+            return self._normalised(file["patterns"].astype(np.float32)[i, j])
+
+    def mean_pattern(self) -> NDArray[np.float32]:
+        """The mean of all patterns, ``(ky, kx)``."""
+        total = np.zeros(self.optics.detector.shape)
+        for _, block in self.blocks():
+            total += block.sum(axis=0, dtype=np.float64)
+        return (total / self.size).astype(np.float32)
+
+    def _normalised(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return values if self.incident_electrons == 1 else values / self.incident_electrons
+
+
+def read_dataset(path: str | Path) -> Dataset:
+    """Open a data set and check all but the intensities, see `check_patterns`.
+
+    Raises:
+        StudyError: the file, or what is wrong in it.
+    """
+    with open_hdf5(path, FORMAT) as file:
+        patterns = find_array(file, "patterns", ("scan_y", "scan_x", "ky", "kx"))
+        sy, sx, ky, kx = patterns.shape
+        electrons = _read_incident_electrons(patterns)
+        _check_complete(patterns)
+        optics = read_optics(file, (ky, kx))
+        positions = read_positions(file, (sy, sx))
+        if "truth" in file:
+            _find_truth(file)
+    return Dataset(Path(path), optics, positions, electrons)
+
+
+def check_patterns(dataset: Dataset) -> float:
+    """Read every pattern once and refuse what cannot be a fraction of the incident beam.
+
+    Returns:
+        Fraction of the incident electrons that the detector caught, mean of all patterns.
+
+    Raises:
+        StudyError: NaN, infinite or negative intensities, another normalisation, or
+            patterns that are not centred.
+    """
+    mean = np.zeros(dataset.optics.detector.shape)
+    for points, block in dataset.blocks():
+        for bad, what in ((~np.isfinite(block), "NaN or infinite"), (block < 0, "negative")):
+            if bad.any():
+                first = points.start + int(np.argmax(bad.any(axis=(1, 2))))
+                i, j = divmod(first, dataset.scan_shape[1])
+                raise StudyError(
+                    f"{dataset.path}: the pattern ({i}, {j}) of 'patterns' holds {what} "
+                    "intensities; allowed: finite numbers that are not negative"
+                )
+        mean += block.sum(axis=0, dtype=np.float64) / dataset.size
+    low, high = _MEAN_TOTAL
+    if not low <= mean.sum() <= high:
+        raise StudyError(
+            f"{dataset.path}: the patterns of 'patterns' sum up to {mean.sum():.4g} on average; "
+            f"allowed: {low} to {high}, the fraction of the incident electrons (for counts, set "
+            "the attribute 'incident_electrons' of 'patterns' to the electrons per pattern)"
+        )
+    bright = dataset.optics.bright_field()
+    if mean[bright].mean() < 0.5 * mean[~bright].mean():
+        raise StudyError(
+            f"{dataset.path}: the bright-field disc of 'semi_angle_rad' around pixel (ky // 2, "
+            "kx // 2) is darker than the rest of 'patterns'; allowed: patterns centred there"
+        )
+    return float(mean.sum())
+
+
+def write_dataset(
+    path: str | Path,
+    optics: Optics,
+    positions: NDArray[np.floating],
+    patterns: Iterable[NDArray[np.floating]],
+    truth: Truth | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a data set, block by block.
+
+    Args:
+        path: of the file.
+        optics: probe and detector.
+        positions: ``(scan_y, scan_x, 2)``, scan positions as (y, x) [Å].
+        patterns: blocks ``(n, ky, kx)`` of any n in the order of the scan, as fractions of
+            the incident electrons; an array ``(scan_y, scan_x, ky, kx)`` is such a sequence.
+        truth: the potential, if it is known.
+        about: what to keep in the attribute ``provenance`` beside the versions.
+    """
+    sy, sx, _ = positions.shape
+    with create_hdf5(path, FORMAT, about) as file:
+        write_calibration(file, optics, positions)
+        data = create_scan(file, "patterns", (sy, sx, *optics.detector.shape), patterns)
+        data.attrs["units"] = "fraction of the incident electrons per pixel"
+        _label_axes(file, optics, positions)
+        if truth is not None:
+            item = file.create_dataset("truth/potential", data=truth.potential, **LOSSLESS)
+            item.attrs["units"] = "V angstrom"
+            item.attrs["sampling_angstrom"] = truth.sampling
+            item.attrs["origin_angstrom"] = truth.origin
+            item.attrs["slice_thickness_angstrom"] = truth.slice_thickness
+            for axis, label in enumerate(("layer", "y", "x")):
+                item.dims[axis].label = label
+
+
+def _label_axes(file: Any, optics: Optics, positions: NDArray[np.floating]) -> None:
+    """Name the axes of the patterns and attach scales: nominal positions, frequencies."""
+    ky, kx = optics.detector.frequencies()
+    scales = {
+        "scan_y": (positions[:, :, 0].mean(axis=1), "angstrom"),
+        "scan_x": (positions[:, :, 1].mean(axis=0), "angstrom"),
+        "ky": (ky.ravel(), "1/angstrom"),
+        "kx": (kx.ravel(), "1/angstrom"),
+    }
+    for axis, (name, (values, units)) in enumerate(scales.items()):
+        file[name] = values
+        file[name].attrs["units"] = units
+        file[name].make_scale(name)
+        file["patterns"].dims[axis].label = name
+        file["patterns"].dims[axis].attach_scale(file[name])
+
+
+def _scan_cuts(
+    scan_shape: tuple[int, int], most: int, chunk: int
+) -> Iterator[tuple[int, slice, slice]]:
+    """Cut a scan into runs of at most `most` points: first point, rows, columns.
+
+    Whole rows if they fit, otherwise pieces of a row that end where chunks end.
+    """
+    rows, columns = scan_shape
+    step = max(1, most // columns)
+    width = columns if most >= columns else most // chunk * chunk or most
+    for i in range(0, rows, step):
+        for j in range(0, columns, width):
+            yield i * columns + j, slice(i, i + step), slice(j, j + width)
+
+
+def _read_incident_electrons(patterns: Any) -> float:
+    key = "incident_electrons"
+    if key in patterns.attrs or patterns.dtype.kind != "f":
+        return read_number(patterns, key, 1e-3, 1e15)
+    return 1.0
+
+
+def _check_complete(patterns: Any) -> None:
+    if patterns.chunks is None:
+        return
+    pairs = zip(patterns.shape, patterns.chunks, strict=True)
+    expected = math.prod(-(-length // chunk) for length, chunk in pairs)
+    found = patterns.id.get_num_chunks()
+    if found < expected:
+        raise StudyError(
+            f"{patterns.file.filename}: 'patterns' was not written to its end, {found} of "
+            f"{expected} chunks are there; allowed: a complete data set"
+        )
+
+
+def _find_truth(file: Any) -> tuple[tuple[float, float], tuple[float, float], float]:
+    """Check the potential without reading it; sampling, origin and slice thickness [Å]."""
+    item = find_array(file, "truth/potential", ("layers", "y", "x"))
+    dy, dx = read_numbers(item, "sampling_angstrom", 2, 1e-3, 10)
+    y, x = read_numbers(item, "origin_angstrom", 2)
+    return (dy, dx), (y, x), read_number(item, "slice_thickness_angstrom", 1e-3, 1e4)
+
+
+def _read_truth(file: Any) -> Truth:
+    sampling, origin, thickness = _find_truth(file)
+    potential = read_array(file, "truth/potential", ("layers", "y", "x")).astype(np.float32)
+    return Truth(potential, sampling, origin, thickness)
