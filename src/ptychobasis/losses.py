@@ -1,0 +1,117 @@
+"""How far predicted patterns are from what was stored."""
+
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ptychobasis.bases import Basis
+from ptychobasis.errors import StudyError
+from ptychobasis.grid import centred_slices
+
+LossKind = Literal["intensity", "amplitude"]
+
+
+class CoefficientLoss:
+    """Squared l2 distance between predicted and stored numbers, relative to the stored.
+
+    ``intensity``: Σ (c - c*)² / Σ c*², with the coefficients c of the predicted intensities
+    and c* the stored ones. ``amplitude``: Σ (√I - √I*)² / Σ I*, for bases that store pixels.
+    Coefficients of dark-field masks are compared with zero. Sums run over a batch; the
+    denominator is the mean of the whole scan times the batch, so that batches add up.
+
+    Args:
+        basis: of the stored numbers, on the detector.
+        coefficients: ``(positions, masks)``, what was stored.
+        shape: pixels (y, x) of the model's patterns, centred like the detector's. Stored
+            pixels that lie outside are left out; masks must lie inside.
+        kind: ``intensity`` or ``amplitude``.
+        zero: masks on `shape` whose coefficients are to be zero.
+
+    Raises:
+        StudyError: amplitudes are asked of masks, or a mask reaches beyond `shape`.
+    """
+
+    def __init__(
+        self,
+        basis: Basis,
+        coefficients: NDArray[np.float32],
+        shape: tuple[int, int],
+        kind: LossKind = "intensity",
+        zero: Basis | None = None,
+    ) -> None:
+        if kind == "amplitude" and basis.matrix is not None:
+            raise StudyError(
+                f"loss 'amplitude' needs pixels, but '{basis.name}' stores masks, which can be "
+                "negative; allowed for it: intensity"
+            )
+        basis, coefficients = _within(basis, coefficients, shape)
+        self.kind, self._basis, self._zero = kind, _Sampler(basis), None
+        self._stored = torch.as_tensor(coefficients)
+        if basis.matrix is None:  # pixels are sampled in the order of memory
+            self._stored = self._stored[:, self._basis.order]
+        if zero is not None:
+            self._zero = _Sampler(zero)
+        if kind == "amplitude":
+            self._stored = self._stored.sqrt()
+        self._scale = float(self._stored.double().square().sum(dim=1).mean())
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "CoefficientLoss":
+        """Move what is stored to the device and precision of the model."""
+        self._stored = self._stored.to(device, dtype)
+        for sampler in (self._basis, self._zero):
+            if sampler is not None:
+                sampler.to(device, dtype)
+        return self
+
+    def __call__(self, intensities: torch.Tensor, batch: NDArray[np.int64]) -> torch.Tensor:
+        """Loss of ``(batch, y, x)`` intensities, the zero frequency first, at these positions."""
+        predicted = self._basis(intensities)
+        if self.kind == "amplitude":
+            # the square root has no slope at zero, where no electron was predicted
+            predicted = torch.sqrt(predicted + 1e-12)
+        stored = self._stored[torch.as_tensor(batch, device=self._stored.device)]
+        total = (predicted - stored).square().sum()
+        if self._zero is not None:
+            total = total + self._zero(intensities).square().sum()
+        return total / (self._scale * len(batch))
+
+
+class _Sampler:
+    """A basis applied to uncentred patterns in torch."""
+
+    def __init__(self, basis: Basis) -> None:
+        places = np.fft.ifftshift(np.arange(basis.support.size).reshape(basis.support.shape))
+        uncentred = np.argsort(places.ravel())[np.flatnonzero(basis.support)]
+        self.order = np.argsort(uncentred)
+        self._matrix = None
+        if basis.matrix is not None:
+            self._matrix = torch.as_tensor(basis.matrix[:, self.order].T.copy())
+        indices = torch.as_tensor(uncentred[self.order])
+        self._indices = indices if len(indices) < basis.support.size else None
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> None:
+        if self._matrix is not None:
+            self._matrix = self._matrix.to(device, dtype)
+        if self._indices is not None:
+            self._indices = self._indices.to(device)
+
+    def __call__(self, intensities: torch.Tensor) -> torch.Tensor:
+        flat = intensities.flatten(1)
+        seen = flat if self._indices is None else flat[:, self._indices]
+        return seen if self._matrix is None else seen @ self._matrix
+
+
+def _within(
+    basis: Basis, coefficients: NDArray[np.float32], shape: tuple[int, int]
+) -> tuple[Basis, NDArray[np.float32]]:
+    """Restrict a basis to a smaller pattern; only a basis of pixels may lose some."""
+    if basis.matrix is None:
+        old = basis.support.shape
+        inside = np.zeros(old, bool)
+        inside[centred_slices(old, (min(old[0], shape[0]), min(old[1], shape[1])))] = True
+        kept = inside[basis.support]
+        basis = Basis(basis.name, basis.support & inside)
+        coefficients = coefficients[:, kept]
+    return basis.on_shape(shape), coefficients

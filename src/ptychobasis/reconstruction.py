@@ -1,0 +1,224 @@
+"""The reconstruction: from stored numbers to the phase of each slice."""
+
+import logging
+import math
+import resource
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from ptychobasis.bases import dark_field
+from ptychobasis.compressed import Compressed
+from ptychobasis.errors import StudyError
+from ptychobasis.grid import Grid
+from ptychobasis.losses import CoefficientLoss, LossKind
+from ptychobasis.multislice import Multislice, place_windows, probe_spectrum
+from ptychobasis.results import Reconstruction, Run
+
+log = logging.getLogger(__name__)
+
+_START_PHASE = 0.01  # [rad], largest value of the random start
+_GROWTH = 3.0  # a loss this many times the first one is not coming back
+
+
+class Settings(Protocol):
+    """What a reconstruction can be told; see ``config/README.md`` for each."""
+
+    @property
+    def slice_depths_angstrom(self) -> Sequence[float]: ...  # noqa: D102
+    @property
+    def model_pixels(self) -> tuple[int, int] | None: ...  # noqa: D102
+    @property
+    def loss(self) -> LossKind: ...  # noqa: D102
+    @property
+    def dark_field(self) -> str: ...  # noqa: D102
+    @property
+    def epochs(self) -> int: ...  # noqa: D102
+    @property
+    def batch(self) -> int: ...  # noqa: D102
+    @property
+    def step_rad(self) -> float: ...  # noqa: D102
+    @property
+    def positivity(self) -> bool: ...  # noqa: D102
+    @property
+    def device(self) -> str: ...  # noqa: D102
+
+
+@dataclass
+class State:
+    """Everything that the next epoch depends on.
+
+    Attributes:
+        phase: ``(slices, y, x)`` of the object [rad].
+        optimiser: Adam with its moments.
+        generator: draws the order of the scan positions.
+        losses: mean loss of each epoch so far.
+    """
+
+    phase: torch.Tensor
+    optimiser: torch.optim.Adam
+    generator: np.random.Generator
+    losses: list[float] = field(default_factory=list)
+
+
+def choose_device(name: str, gpus: int | None = None) -> torch.device:
+    """The device called ``auto``, ``cpu`` or ``cuda``.
+
+    Args:
+        name: ``auto`` takes a GPU where there is one.
+        gpus: how many GPUs the scheduler granted; 0 sends ``auto`` to the CPU.
+
+    Raises:
+        StudyError: ``cuda`` is asked for and there is none.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise StudyError("device 'cuda' is not there; allowed on this machine: auto, cpu")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() and gpus != 0 else "cpu"
+    return torch.device(name)
+
+
+def reconstruct(
+    data: Compressed,
+    settings: Settings,
+    seed: int,
+    device: torch.device | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> Reconstruction:
+    """Find the phase of each slice whose patterns give the stored numbers.
+
+    The probe is known: aperture and defocus of the data set, at sub-pixel positions. Adam
+    follows the gradient of one mini-batch of positions at a time, with a step that decays
+    as half a cosine.
+
+    Args:
+        data: what was stored.
+        settings: how to reconstruct.
+        seed: of the start and of the order of the positions.
+        device: where to compute; None chooses by the settings.
+        about: configuration to keep in the result.
+
+    Raises:
+        StudyError: the reconstruction diverges, or settings and data do not go together.
+    """
+    torch.manual_seed(seed)
+    device = device or choose_device(settings.device)
+    model, loss, spectrum = _prepare(data, settings, device)
+    state = _start(model, settings, seed)
+    began = time.perf_counter()
+    with tqdm(range(settings.epochs), unit="epoch", disable=not sys.stderr.isatty()) as bar:
+        for epoch in bar:
+            state.losses.append(_epoch(state, model, loss, spectrum, settings))
+            _stop_if_diverged(state.losses)
+            bar.set_postfix(loss=f"{state.losses[-1]:.3e}")
+            if epoch % max(1, settings.epochs // 10) == 0 or epoch == settings.epochs - 1:
+                log.info("epoch %d of %d: loss %.4e", epoch + 1, settings.epochs, state.losses[-1])
+    seconds = (time.perf_counter() - began) / settings.epochs
+    run = Run(
+        basis=data.basis.name,
+        stored_values=data.basis.size,
+        device=_device_name(device),
+        seed=seed,
+        seconds_per_epoch=seconds,
+        patterns_per_second=len(data.positions) / seconds,
+        peak_memory_bytes=_peak_memory(device),
+    )
+    return Reconstruction(
+        phase=state.phase.detach().cpu().numpy(),
+        probe=_picture(spectrum),
+        loss=np.array(state.losses),
+        slice_depths=tuple(settings.slice_depths_angstrom),
+        sampling=model.windows.grid.sampling,
+        origin=model.windows.origin,
+        energy=data.optics.energy,
+        semi_angle=data.optics.semi_angle,
+        run=run,
+        config=dict(about or {}),
+    )
+
+
+def model_grid(detector: Grid, model_pixels: tuple[int, int] | None) -> Grid:
+    """The grid of the waves: the detector's window, with its pixels or with fewer."""
+    return detector if model_pixels is None else detector.with_shape(model_pixels)
+
+
+def _prepare(
+    data: Compressed, settings: Settings, device: torch.device
+) -> tuple[Multislice, CoefficientLoss, torch.Tensor]:
+    grid = model_grid(data.optics.detector, settings.model_pixels)
+    distances = np.diff(settings.slice_depths_angstrom).tolist()
+    windows = place_windows(grid, data.positions)
+    model = Multislice(windows, data.optics.wavelength, distances, device=device)
+    zero = None
+    if settings.dark_field != "none":
+        bright = data.basis.on_shape(grid.shape).support
+        zero = dark_field(settings.dark_field, bright)
+    loss = CoefficientLoss(data.basis, data.coefficients, grid.shape, settings.loss, zero)
+    spectrum = model.wave(probe_spectrum(grid, data.optics))
+    return model, loss.to(device, model.real), spectrum
+
+
+def _start(model: Multislice, settings: Settings, seed: int) -> State:
+    generator = np.random.default_rng(seed)
+    shape = (len(settings.slice_depths_angstrom), *model.windows.shape)
+    start = generator.uniform(0, _START_PHASE, shape)
+    phase = torch.as_tensor(start).to(model.device, model.real).requires_grad_()
+    # losses are relative and small: the default floor of 1e-8 would slow the last epochs
+    optimiser = torch.optim.Adam([phase], lr=settings.step_rad, eps=1e-12)
+    return State(phase, optimiser, generator)
+
+
+def _epoch(
+    state: State,
+    model: Multislice,
+    loss: CoefficientLoss,
+    spectrum: torch.Tensor,
+    settings: Settings,
+) -> float:
+    """Visit every scan position once; return the mean loss."""
+    order = state.generator.permutation(len(model.starts))
+    progress = len(state.losses) / settings.epochs
+    for group in state.optimiser.param_groups:
+        group["lr"] = settings.step_rad * (1 + math.cos(math.pi * progress)) / 2
+    total = 0.0
+    for batch in np.array_split(order, math.ceil(len(order) / settings.batch)):
+        state.optimiser.zero_grad()
+        value = loss(model.intensities(state.phase, spectrum, batch), batch)
+        value.backward()  # type: ignore[no-untyped-call]
+        state.optimiser.step()
+        if settings.positivity:
+            with torch.no_grad():
+                state.phase.clamp_(min=0)
+        total += float(value.detach()) * len(batch)
+    return total / len(order)
+
+
+def _stop_if_diverged(losses: list[float]) -> None:
+    if not math.isfinite(losses[-1]) or losses[-1] > _GROWTH * losses[0]:
+        raise StudyError(
+            f"the reconstruction diverged: loss {losses[-1]:.3g} after {len(losses)} epochs, "
+            f"{losses[0]:.3g} after the first; allowed: a smaller 'reconstruction.step_rad'"
+        )
+
+
+def _picture(spectrum: torch.Tensor) -> np.ndarray:
+    """The probe in real space, centred, for the result file."""
+    return np.fft.fftshift(np.fft.ifft2(spectrum.cpu().numpy(), norm="ortho")).astype(np.complex64)
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def _peak_memory(device: torch.device) -> int:
+    """Largest memory held so far [bytes], of the GPU or of this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,0 +1,190 @@
+"""Diffraction patterns of one frozen-phonon configuration, computed by abTEM.
+
+The independent witness: nothing here is shared with the reconstruction. The wave of each
+probe is propagated in a window cut from the big potential, as QSTEM does, because a probe
+does not see the rest of the crystal; abTEM provides potential, probe, band limit and
+propagator. abTEM's arrays have the axes (x, y); they are turned to (y, x) here and nowhere
+else.
+"""
+
+import logging
+import math
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import abtem
+import numpy as np
+from abtem.antialias import AntialiasAperture
+from abtem.core.backend import asnumpy, get_array_module
+from abtem.multislice import FresnelPropagator
+from ase import Atoms
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from ptychobasis.errors import StudyError
+from ptychobasis.grid import centred_slices
+from ptychobasis.optics import Optics
+
+log = logging.getLogger(__name__)
+
+Float = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Numerics:
+    """How finely abTEM computes.
+
+    Attributes:
+        sampling: pixel of potential and waves [Å].
+        slice_thickness: of the multislice calculation [Å].
+        parametrization: of the atomic potentials, by abTEM's name.
+        sigmas: root mean square displacement of each element along one axis [Å].
+        batch: probes that are propagated together.
+        device: ``auto``, ``cpu`` or ``cuda`` (which needs cupy).
+    """
+
+    sampling: float
+    slice_thickness: float
+    parametrization: str = "lobato"
+    sigmas: dict[str, float] = field(default_factory=dict)
+    batch: int = 16
+    device: str = "auto"
+
+
+def choose_backend(name: str) -> str:
+    """Name for abTEM, ``cpu`` or ``gpu``, of the device ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        StudyError: ``cuda`` is asked for and cupy or the GPU is missing.
+    """
+    try:
+        import cupy  # noqa: PLC0415  (optional: only machines with a GPU have it)
+
+        found = cupy.cuda.runtime.getDeviceCount() > 0
+    except Exception:
+        found = False
+    if name == "cuda" and not found:
+        raise StudyError("simulation.device 'cuda' needs cupy and a GPU; allowed here: auto, cpu")
+    return "gpu" if found and name != "cpu" else "cpu"
+
+
+def phonon_potential(atoms: Atoms, numerics: Numerics, seed: int) -> Any:
+    """Potential of the crystal with one random set of displaced atoms.
+
+    Args:
+        atoms: crystal in an orthogonal cell, the beam along z.
+        numerics: sampling, slices, potentials and displacements.
+        seed: of the displacements.
+    """
+    atoms = atoms.copy()
+    # whole pixels: pixel i of the potential then lies at i times the sampling, exactly
+    pixels = [math.ceil(atoms.cell[axis, axis] / numerics.sampling - 1e-6) for axis in (0, 1)]
+    cell = np.diag([*(n * numerics.sampling for n in pixels), atoms.cell[2, 2]])
+    atoms.set_cell(cell, scale_atoms=False)
+    if numerics.sigmas:
+        phonons = abtem.FrozenPhonons(atoms, num_configs=1, sigmas=numerics.sigmas, seed=seed)
+        atoms = next(iter(phonons))
+        atoms = getattr(atoms, "atoms", atoms)
+    potential = abtem.Potential(
+        atoms,
+        gpts=tuple(pixels),
+        slice_thickness=numerics.slice_thickness,
+        parametrization=numerics.parametrization,
+        device=choose_backend(numerics.device),
+    )
+    return potential.build(lazy=False)
+
+
+def projected_layers(potential: Any) -> Float:
+    """Projected potential of each layer, ``(layers, y, x)`` [V Å]."""
+    return np.ascontiguousarray(asnumpy(potential.array).transpose(0, 2, 1), dtype=np.float32)
+
+
+def scan(
+    potential: Any, optics: Optics, positions: Float, numerics: Numerics
+) -> Iterator[NDArray[np.float32]]:
+    """Patterns ``(batch, y, x)`` of the scan positions, one batch after the other.
+
+    Args:
+        potential: of the whole crystal, from `phonon_potential`.
+        optics: probe and detector; the window of the waves is the detector's.
+        positions: ``(positions, 2)`` as (y, x) in the coordinates of the crystal [Å].
+        numerics: sampling, batch and device.
+
+    Raises:
+        StudyError: a window reaches beyond the crystal.
+    """
+    height, width = (round(length / numerics.sampling) for length in optics.detector.extent)
+    window = (width, height)
+    places = np.asarray(positions, float)[:, ::-1] / numerics.sampling
+    starts = np.rint(places).astype(int) - np.array(window) // 2
+    if starts.min() < 0 or (starts + window > potential.array.shape[1:]).any():
+        size = [n * numerics.sampling for n in potential.array.shape[:0:-1]]
+        raise StudyError(
+            f"scan: the window around a position reaches beyond the crystal of {size[0]:.1f} x "
+            f"{size[1]:.1f} Å; allowed are a smaller scan, a smaller detector.window_angstrom "
+            "or a larger crystal"
+        )
+    transmission = _transmission(potential, optics.energy)
+    inside = (places - starts) * numerics.sampling
+    crop = centred_slices(window, (optics.detector.shape[1], optics.detector.shape[0]))
+    count = math.ceil(len(places) / numerics.batch)
+    batches = np.array_split(np.arange(len(places)), count)
+    for number, batch in enumerate(
+        tqdm(batches, unit="batch", desc="probes", disable=not sys.stderr.isatty())
+    ):
+        waves = _probes(optics, window, inside[batch], numerics)
+        _multislice(waves, transmission, starts[batch], potential.slice_thickness)
+        yield _patterns(waves, crop)
+        if (number + 1) % max(1, count // 10) == 0:
+            log.info("probe %d of %d", batch[-1] + 1, len(places))
+
+
+def add_dose(patterns: Float, electrons: float, generator: np.random.Generator) -> Float:
+    """Poisson noise: the fraction of `electrons` counted in each pixel."""
+    counts = generator.poisson(np.maximum(patterns, 0) * electrons)
+    return (counts / electrons).astype(np.float32)
+
+
+def _transmission(potential: Any, energy: float) -> list[Any]:
+    """exp(iσV) of every layer, band-limited as in abTEM's own multislice."""
+    limit = AntialiasAperture()
+    layers = (potential[i : i + 1].transmission_function(energy) for i in range(len(potential)))
+    return [limit.bandlimit(layer).array[0] for layer in layers]
+
+
+def _probes(optics: Optics, window: tuple[int, int], inside: Float, numerics: Numerics) -> Any:
+    """Probes at the places `inside` their windows, (x, y) [Å]."""
+    probe = abtem.Probe(
+        energy=optics.energy,
+        semiangle_cutoff=optics.semi_angle * 1e3,
+        extent=(window[0] * numerics.sampling, window[1] * numerics.sampling),
+        gpts=window,
+        defocus=optics.defocus,
+        soft=False,
+        device=choose_backend(numerics.device),
+    )
+    return probe.build(scan=abtem.CustomScan(inside), lazy=False)
+
+
+def _multislice(
+    waves: Any, transmission: list[Any], starts: NDArray[np.int_], thickness: Any
+) -> None:
+    """Carry the waves through the windows of the crystal, in place."""
+    nx, ny = waves.array.shape[-2:]
+    propagator = FresnelPropagator()
+    for layer, distance in zip(transmission, thickness, strict=True):
+        for index, (x, y) in enumerate(starts):
+            waves._array[index] *= layer[x : x + nx, y : y + ny]
+        propagator.propagate(waves, distance, in_place=True)
+
+
+def _patterns(waves: Any, crop: tuple[slice, slice]) -> NDArray[np.float32]:
+    """Intensities ``(batch, y, x)`` on the detector, as fractions of the beam."""
+    xp = get_array_module(waves.array)
+    far_field = xp.fft.fftshift(xp.fft.fft2(waves.array), axes=(-2, -1))[(..., *crop)]
+    # abTEM normalises a probe so that the squared moduli of its FFT add up to one
+    patterns = asnumpy(xp.abs(far_field) ** 2).transpose(0, 2, 1)
+    return np.ascontiguousarray(patterns, dtype=np.float32)
