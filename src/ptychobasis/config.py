@@ -1,0 +1,317 @@
+"""The study's configuration: a closed schema, read and checked before anything runs.
+
+``python -m ptychobasis.config`` writes the schema and the table of keys anew, see
+`ptychobasis.config_docs`.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ptychobasis import config_checks, config_source
+from ptychobasis.bases import BASES
+from ptychobasis.errors import StudyError, nearest
+from ptychobasis.grid import Grid
+from ptychobasis.optics import Optics
+
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+Lengths = tuple[Positive, Positive]
+Counts = tuple[Count, Count]
+Device = Literal["auto", "cpu", "cuda"]
+SweepName = Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
+
+
+class Section(BaseModel):
+    """A block of keys: closed, frozen, without silent conversions."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )
+
+
+class Dislocation(Section):
+    """A 60° dislocation in silicon, split into 30° and 90° partials and seen end-on."""
+
+    lattice_constant_angstrom: Positive = 5.431
+    """Lattice constant a of silicon [Å]."""
+    partial_separation: Count = 4
+    """Width of the stacking fault between the partials, in glide distances a √6 / 4."""
+    line_period: Count = 2
+    """Repeats a / √2 along the line that relax together; 2 lets the cores dimerise."""
+    relax_radius_angstrom: Positive = 25.0
+    """Atoms nearer than this to the fault are relaxed [Å]."""
+    force_tolerance_ev_per_angstrom: Positive = 0.01
+    """Largest force left on a relaxed atom [eV/Å]."""
+    size_angstrom: Lengths | None = None
+    """Size of the block along (y, x) [Å]; null fits scan and window."""
+
+
+class CrystalFile(Section):
+    """Any crystal that ASE can read."""
+
+    path: Path
+    """CIF or any other structure file that ASE reads."""
+    zone_axis: tuple[int, int, int] = (0, 0, 1)
+    """Direction [u, v, w] of the crystal along the beam."""
+    size_angstrom: Lengths | None = None
+    """Size of the block along (y, x) [Å]; null tiles the cell until scan and window fit."""
+
+
+class Crystal(Section):
+    """The sample; exactly one of `dislocation` and `file`."""
+
+    dislocation: Dislocation | None = None
+    """A dislocation in silicon, built and relaxed."""
+    file: CrystalFile | None = None
+    """A crystal from a file."""
+    repeats: Count
+    """Periods of the crystal along the beam; a / √2 each for the dislocation."""
+
+
+class Microscope(Section):
+    """What forms the probe."""
+
+    voltage_kv: Annotated[float, Field(ge=1, le=3000)]
+    """Accelerating voltage [kV]."""
+    semi_angle_mrad: Annotated[float, Field(gt=0, le=200)]
+    """Convergence semi-angle [mrad]."""
+    defocus_angstrom: float = 0.0
+    """Distance of the focus below the entrance surface [Å]; > 0 is underfocus."""
+
+
+class Scan(Section):
+    """Where the probe stands."""
+
+    shape: Counts
+    """Scan positions along (y, x)."""
+    step_angstrom: Lengths = (1.0, 1.0)
+    """Distance between neighbouring positions along (y, x) [Å]."""
+    centre_angstrom: tuple[float, float] | None = None
+    """Centre of the scan (y, x) [Å]; null is the centre of the crystal."""
+
+
+class Detector(Section):
+    """What records the patterns."""
+
+    window_angstrom: Lengths
+    """Real-space window along (y, x) [Å]; one detector pixel is 1 / window [1/Å]."""
+    pixels: Counts
+    """Detector pixels along (y, x)."""
+
+
+class FrozenPhonons(Section):
+    """Thermal motion, as an average over still pictures."""
+
+    configurations: Count = 1
+    """Independent sets of displaced atoms that each pattern is the mean of."""
+    sigma_angstrom: dict[str, NonNegative]
+    """Root mean square displacement along one axis of each element [Å]; 0 holds it still."""
+
+
+class Simulation(Section):
+    """How abTEM computes the patterns."""
+
+    sampling_angstrom: Positive
+    """Pixel of the simulated wave [Å]; a whole number of them fills the window."""
+    slice_thickness_angstrom: Positive = 2.0
+    """Thickness of a slice of the simulated potential [Å]."""
+    parametrization: Literal["lobato", "kirkland", "peng"] = "lobato"
+    """Parametrization of the atomic potentials."""
+    frozen_phonons: FrozenPhonons
+    """Thermal motion."""
+    dose_electrons_per_angstrom2: Positive | None = None
+    """Dose [electrons/Å²] of Poisson noise; null leaves the patterns free of noise."""
+    batch: Count = 16
+    """Probes that are propagated together."""
+    device: Device = "auto"
+    """Where to compute; auto takes a GPU where there is one."""
+
+
+class Dataset(Section):
+    """Patterns from elsewhere, in place of a simulation."""
+
+    file: Path | None = None
+    """A ready dataset.h5; then crystal, microscope, scan, detector and simulation are left out."""
+
+
+class ReconstructionConfig(Section):
+    """From stored numbers to the phase of each slice."""
+
+    slice_depths_angstrom: Annotated[tuple[NonNegative, ...], Field(min_length=1)] = (0.0,)
+    """Depths of the slices below the entrance surface, ascending [Å]."""
+    model_pixels: Counts | None = None
+    """Pixels (y, x) of the model's waves over the detector's window; null takes the detector's."""
+    loss: Literal["intensity", "amplitude"] = "intensity"
+    """What is compared: stored numbers, or their roots (for bases that store pixels)."""
+    dark_field: Literal["none", "donut", "bins", "pixels"] = "none"
+    """Masks outside the stored ones whose coefficients are to be zero."""
+    epochs: Count = 40
+    """Visits of every scan position."""
+    batch: Count = 32
+    """Scan positions per step."""
+    step_rad: Positive = 0.02
+    """First step of Adam [rad]; decays as half a cosine."""
+    positivity: bool = True
+    """Keep the phase at or above zero after each step."""
+    device: Device = "auto"
+    """Where to compute; auto takes a GPU where there is one."""
+
+
+class Sweep(Section):
+    """One basis, tried at several sizes."""
+
+    basis: Annotated[str, Field(json_schema_extra={"enum": list(BASES)})]
+    """Which masks."""
+    sizes: tuple[Count, ...] = ()
+    """Masks to store, or edge of the bins [px]; left out for pixels, bright-field and file."""
+    complete_orders: bool = True
+    """Zernike only: refuse sizes that end within a radial order."""
+    masks_file: Path | None = None
+    """Basis file only: masks (masks, y, x) in a .npy file or in /masks of an HDF5 file."""
+    reconstruction: ReconstructionConfig = ReconstructionConfig()
+    """Keys of the reconstruction that this sweep sets differently."""
+
+
+class Evaluation(Section):
+    """How reconstructions are compared."""
+
+    reference: str
+    """What all are compared with, as sweep/size."""
+    band_per_angstrom: tuple[NonNegative, Positive]
+    """Spatial frequencies from, to over which the Fourier shell correlation is averaged [1/Å]."""
+    apodisation_angstrom: NonNegative = 2.0
+    """Width of the soft edge of the compared area [Å]."""
+
+
+class Figures(Section):
+    """What is drawn."""
+
+    slice: Count = 1
+    """Slice to draw, counted from 1."""
+    compare: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Reconstructions to draw side by side, as sweep/size."""
+    formats: Annotated[tuple[Literal["png", "pdf", "svg"], ...], Field(min_length=1)] = ("png",)
+    """File formats."""
+
+
+class Study(Section):
+    """One question asked of one sample."""
+
+    study: Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")]
+    """Name of the study; everything it makes is in results/{study}/."""
+    seed: Annotated[int, Field(ge=0)] = 1
+    """Seed of all random numbers."""
+    crystal: Crystal | None = None
+    """The sample."""
+    microscope: Microscope | None = None
+    """What forms the probe."""
+    scan: Scan | None = None
+    """Where the probe stands."""
+    detector: Detector | None = None
+    """What records the patterns."""
+    simulation: Simulation | None = None
+    """How the patterns are computed."""
+    dataset: Dataset = Dataset()
+    """Patterns from elsewhere, in place of a simulation."""
+    sweeps: Annotated[dict[SweepName, Sweep], Field(min_length=1)]
+    """What to compare: bases and sizes, by a name of your choice."""
+    reconstruction: ReconstructionConfig = ReconstructionConfig()
+    """How every sweep is reconstructed."""
+    evaluation: Evaluation
+    """How reconstructions are compared."""
+    figures: Figures
+    """What is drawn."""
+
+    def optics(self) -> Optics:
+        """Geometry of the simulated probe and detector.
+
+        Raises:
+            StudyError: a ready data set is given, which brings its own.
+        """
+        if self.microscope is None or self.detector is None:
+            raise StudyError("the optics of a ready data set stand in dataset.file itself")
+        (ny, nx), (ly, lx) = self.detector.pixels, self.detector.window_angstrom
+        return Optics(
+            energy=self.microscope.voltage_kv * 1e3,
+            semi_angle=self.microscope.semi_angle_mrad * 1e-3,
+            defocus=self.microscope.defocus_angstrom,
+            detector=Grid((ny, nx), (ly / ny, lx / nx)),
+        )
+
+    def scan_positions(self) -> NDArray[np.float64]:
+        """Scan positions ``(ny, nx, 2)`` as (y, x) [Å], relative to the centre of the scan.
+
+        Raises:
+            StudyError: a ready data set is given, which brings its own.
+        """
+        if self.scan is None:
+            raise StudyError("the scan positions of a ready data set stand in dataset.file itself")
+        y, x = (
+            (np.arange(n) - (n - 1) / 2) * step
+            for n, step in zip(self.scan.shape, self.scan.step_angstrom, strict=True)
+        )
+        return np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1)
+
+    def variants(self) -> list[tuple[str, str]]:
+        """Sweep and size of everything to reconstruct; the size of a sweep without is 'all'."""
+        return [
+            (name, label)
+            for name, sweep in self.sweeps.items()
+            for label in (map(str, sweep.sizes) if sweep.sizes else ["all"])
+        ]
+
+    def recon(self, sweep: str) -> ReconstructionConfig:
+        """The reconstruction block with what `sweep` sets differently.
+
+        Raises:
+            StudyError: there is no such sweep.
+        """
+        if sweep not in self.sweeps:
+            names = ", ".join(self.sweeps)
+            raise StudyError(f"no sweep '{sweep}'; allowed: {names}{nearest(sweep, self.sweeps)}")
+        own = self.sweeps[sweep].reconstruction
+        return self.reconstruction.model_copy(
+            update={key: getattr(own, key) for key in own.model_fields_set}
+        )
+
+
+def load_study(config: Path | str | Mapping[str, Any], source: str | None = None) -> Study:
+    """Read and check a configuration.
+
+    Args:
+        config: a YAML file, or the mapping that Snakemake merged from its config files.
+        source: what errors call it, such as the names of those files.
+
+    Raises:
+        StudyError: the first problem found, and how many more there are.
+    """
+    if isinstance(config, Mapping):
+        source, raw = source or "config", config
+    else:
+        source, raw = source or str(config), config_source.read(Path(config))
+    try:
+        study = Study.model_validate_json(json.dumps(config_source.prepare(raw), default=str))
+        problems = config_checks.problems(study)
+    except ValidationError as error:
+        problems = config_source.explain(error, Study)
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise StudyError(f"{source}: {problems[0]}{more}")
+    return study
+
+
+if __name__ == "__main__":
+    from ptychobasis.config_docs import main
+
+    raise SystemExit(main())

@@ -1,0 +1,202 @@
+"""What no single key can tell: checks between the keys of a study, made before any job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import ase.io
+import numpy as np
+from ase.data import chemical_symbols
+
+from ptychobasis.bases import BASES, complete_zernike_orders
+from ptychobasis.config_geometry import GEOMETRY, owner
+from ptychobasis.errors import nearest
+
+if TYPE_CHECKING:
+    from ptychobasis.config import Study, Sweep
+
+# the rest of a study describes the simulation, which a ready data set replaces
+_SIMULATED = ("crystal", "microscope", "scan", "detector", "simulation")
+_SIZELESS = ("pixels", "bright-field", "file")
+_IDENTITIES = ("pixels", "bright-field")
+
+
+def problems(study: Study) -> list[str]:
+    """All that does not go together, each as 'key is ...; allowed: ...'.
+
+    Checks that compute with the geometry wait until everything else is sound.
+    """
+    stages = (
+        (_parts, _files),
+        (_crystal, _phonons, _sweeps, _labels, _slices, _losses),
+        *GEOMETRY,
+    )
+    for stage in stages:
+        found = list(dict.fromkeys(problem for check in stage for problem in check(study)))
+        if found:
+            return found
+    return []
+
+
+def _parts(study: Study) -> Iterator[str]:
+    present = [name for name in _SIMULATED if getattr(study, name) is not None]
+    if study.dataset.file is not None:
+        for name in present:
+            yield (
+                f"{name} is given beside dataset.file, which brings its own calibration; "
+                f"allowed: one of the two, the other null"
+            )
+        return
+    for name in _SIMULATED:
+        if name not in present:
+            yield f"{name} is missing; allowed: its keys, or a ready data set in dataset.file"
+    if study.crystal and bool(study.crystal.dislocation) == bool(study.crystal.file):
+        which = "both" if study.crystal.file else "neither"
+        yield (
+            f"crystal holds {which} of dislocation and file; allowed: exactly one "
+            "(an overlay switches the other off with null)"
+        )
+
+
+def _files(study: Study) -> Iterator[str]:
+    paths = {"dataset.file": study.dataset.file}
+    if study.crystal and study.crystal.file:
+        paths["crystal.file.path"] = study.crystal.file.path
+    for name, sweep in study.sweeps.items():
+        paths[f"sweeps.{name}.masks_file"] = sweep.masks_file
+    for key, path in paths.items():
+        if path is not None and not path.is_file():
+            yield (
+                f"{key} is '{path}', which is no file; allowed: a path that starts at the "
+                f"folder where snakemake is run{_near_file(path)}"
+            )
+
+
+def _near_file(path: Path) -> str:
+    folder = path.parent
+    return nearest(path.name, [p.name for p in folder.iterdir()]) if folder.is_dir() else ""
+
+
+def _crystal(study: Study) -> Iterator[str]:
+    if study.crystal is None:
+        return
+    line, file, repeats = study.crystal.dislocation, study.crystal.file, study.crystal.repeats
+    if line and repeats % line.line_period:
+        yield (
+            f"crystal.repeats is {repeats}; allowed: multiples of "
+            f"crystal.dislocation.line_period = {line.line_period}"
+        )
+    if file and not any(file.zone_axis):
+        yield "crystal.file.zone_axis is [0, 0, 0]; allowed: a direction such as [0, 0, 1]"
+
+
+def _phonons(study: Study) -> Iterator[str]:
+    if study.simulation is None:
+        return
+    key = "simulation.frozen_phonons.sigma_angstrom"
+    given, symbols = study.simulation.frozen_phonons.sigma_angstrom, chemical_symbols[1:]
+    for symbol in given:
+        if symbol not in symbols:
+            yield (
+                f"{key}.{symbol} is no element; allowed: chemical symbols such as Si"
+                f"{nearest(symbol.title(), symbols)}"
+            )
+    try:
+        missing = sorted(_elements(study) - set(given))
+    except Exception as error:  # ASE's readers raise whatever befalls them
+        reason = " ".join(str(error).split()) or type(error).__name__
+        yield (
+            f"crystal.file.path cannot be read ({reason}); allowed: a structure file that ASE reads"
+        )
+        return
+    if missing:
+        yield (
+            f"{key} lacks {', '.join(missing)}; allowed: a displacement [Å] for each element of "
+            "the crystal, 0 for one at rest"
+        )
+
+
+def _elements(study: Study) -> set[str]:
+    if study.crystal is None or study.crystal.file is None:
+        return {"Si"}
+    (atoms,) = ase.io.iread(study.crystal.file.path, index=-1)
+    return set(atoms.get_chemical_symbols())
+
+
+def _sweeps(study: Study) -> Iterator[str]:
+    for name, sweep in study.sweeps.items():
+        yield from _sweep(f"sweeps.{name}", sweep)
+
+
+def _sweep(key: str, sweep: Sweep) -> Iterator[str]:
+    if sweep.basis not in BASES:
+        yield (
+            f"{key}.basis is '{sweep.basis}'; allowed: {', '.join(BASES)}"
+            f"{nearest(sweep.basis, BASES)}"
+        )
+        return
+    if sweep.sizes and sweep.basis in _SIZELESS:
+        yield f"{key}.sizes is given; allowed: no sizes for the basis '{sweep.basis}'"
+    if not sweep.sizes and sweep.basis not in _SIZELESS:
+        yield f"{key}.sizes is missing; allowed: at least one size for the basis '{sweep.basis}'"
+    if len(set(sweep.sizes)) < len(sweep.sizes):
+        yield f"{key}.sizes is {list(sweep.sizes)}; allowed: each size once"
+    if (sweep.masks_file is None) == (sweep.basis == "file"):
+        state = "given" if sweep.masks_file else "missing"
+        yield f"{key}.masks_file is {state}; allowed: a file of masks with the basis 'file' only"
+    if sweep.basis != "zernike" and not sweep.complete_orders:
+        yield f"{key}.complete_orders is false; allowed: true, except for the basis 'zernike'"
+    if sweep.basis == "zernike" and sweep.complete_orders:
+        for size in sweep.sizes:
+            complete = complete_zernike_orders(size + 50)
+            if size not in complete:
+                below = [count for count in complete if count < size][-1]
+                above = next(count for count in complete if count > size)
+                yield (
+                    f"{key}.sizes holds {size}, which ends within a radial order; allowed: 1, 3, "
+                    f"6, 10, 15, ... (nearest: {below}, {above}), or complete_orders: false"
+                )
+
+
+def _labels(study: Study) -> Iterator[str]:
+    known = [f"{sweep}/{size}" for sweep, size in study.variants()]
+    asked = {"evaluation.reference": study.evaluation.reference}
+    asked |= {f"figures.compare[{i}]": label for i, label in enumerate(study.figures.compare)}
+    for key, label in asked.items():
+        if label not in known:
+            yield f"{key} is '{label}'; allowed: {', '.join(known)}{nearest(label, known)}"
+
+
+def _slices(study: Study) -> Iterator[str]:
+    thickness = np.inf
+    if study.crystal and study.crystal.dislocation:
+        lattice = study.crystal.dislocation.lattice_constant_angstrom
+        thickness = study.crystal.repeats * lattice / np.sqrt(2)
+    for name in study.sweeps:
+        depths = study.recon(name).slice_depths_angstrom
+        key = owner(study, name, "slice_depths_angstrom")
+        if any(above >= below for above, below in pairwise(depths)):
+            yield f"{key} is {list(depths)}; allowed: ascending depths"
+        if max(depths) > thickness:
+            yield (
+                f"{key} reaches {max(depths):g} Å; allowed: up to the crystal's thickness, "
+                f"{thickness:.2f} Å"
+            )
+    labels = (study.evaluation.reference, *study.figures.compare)
+    drawn = {label.partition("/")[0] for label in labels} & set(study.sweeps)
+    count = min((len(study.recon(name).slice_depths_angstrom) for name in drawn), default=1)
+    if study.figures.slice > count:
+        yield f"figures.slice is {study.figures.slice}; allowed: 1 to {count}, the slices there are"
+
+
+def _losses(study: Study) -> Iterator[str]:
+    for name, sweep in study.sweeps.items():
+        if study.recon(name).loss == "amplitude" and sweep.basis not in _IDENTITIES:
+            yield (
+                f"{owner(study, name, 'loss')} is 'amplitude' for sweeps.{name}, whose masks can "
+                f"give negative numbers; allowed: intensity, except for the bases "
+                f"{' and '.join(_IDENTITIES)}"
+            )
