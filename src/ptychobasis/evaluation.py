@@ -197,18 +197,7 @@ def evaluate(
             reference, or a field that leaves one of the arrays.
     """
     measure = measure or Measure()
-    rows, columns = scanned_field(recon.phase.shape[-2:], recon.sampling, recon.origin, positions)
-    phase = np.asarray(recon.phase, np.float64)[:, rows, columns]
-    if not np.isfinite(phase).all():
-        raise StudyError(
-            f"evaluation: the phase of {'/'.join(label)} holds NaN or infinity, so the "
-            "reconstruction diverged; lower reconstruction.step_rad"
-        )
-    grid = Grid((phase.shape[1], phase.shape[2]), recon.sampling)
-    origin = (
-        recon.origin[0] + rows.start * recon.sampling[0],
-        recon.origin[1] + columns.start * recon.sampling[1],
-    )
+    phase, grid, origin = _scanned_phase(recon, label, positions)
     targets = {}
     if reference is not None:
         targets["reference"] = _reference_on_grid(recon, reference, label, grid, origin)
@@ -231,6 +220,25 @@ def evaluate(
     result.summary["epochs"] = len(recon.loss)
     result.summary["seconds_per_epoch"] = recon.run.seconds_per_epoch
     return result
+
+
+def _scanned_phase(
+    recon: Reconstruction, label: tuple[str, str], positions: ArrayLike
+) -> tuple[Float, Grid, Pair]:
+    """The phase inside the scanned area ``(slices, y, x)``, its grid and its origin."""
+    rows, columns = scanned_field(recon.phase.shape[-2:], recon.sampling, recon.origin, positions)
+    phase = np.asarray(recon.phase, np.float64)[:, rows, columns]
+    if not np.isfinite(phase).all():
+        raise StudyError(
+            f"evaluation: the phase of {'/'.join(label)} holds NaN or infinity, so the "
+            "reconstruction diverged; lower reconstruction.step_rad"
+        )
+    grid = Grid((phase.shape[1], phase.shape[2]), recon.sampling)
+    origin = (
+        recon.origin[0] + rows.start * recon.sampling[0],
+        recon.origin[1] + columns.start * recon.sampling[1],
+    )
+    return phase, grid, origin
 
 
 def _reference_on_grid(
