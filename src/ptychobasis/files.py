@@ -110,7 +110,7 @@ def read_numbers(
         raise StudyError(f"{where} is missing; allowed: {allowed}{nearest(key, item.attrs)}")
     values = np.asarray(item.attrs[key]).ravel()
     if values.dtype.kind not in "fiu" or len(values) != count:
-        raise StudyError(f"{where} is {item.attrs[key]!r}; allowed: {allowed}")
+        raise StudyError(f"{where} is {_plain(item.attrs[key])!r}; allowed: {allowed}")
     if not all(math.isfinite(value) and low <= value <= high for value in values):
         raise StudyError(f"{where} is {' '.join(f'{v:g}' for v in values)}; allowed: {allowed}")
     return tuple(float(value) for value in values)
@@ -130,7 +130,7 @@ def read_text(item: Any, key: str) -> str:
     if isinstance(value, bytes):
         value = value.decode(errors="replace")
     if not isinstance(value, str):
-        raise StudyError(f"{where} is {value!r}; allowed: a text")
+        raise StudyError(f"{where} is {_plain(value)!r}; allowed: a text")
     return value
 
 
@@ -274,6 +274,11 @@ def _check_format(file: Any, kind: str) -> None:
             f"{file.filename}: version {number:g} of '{kind}' is newer than this program; allowed: "
             f"up to {VERSION}, or a newer ptychobasis"
         )
+
+
+def _plain(value: Any) -> Any:
+    """An attribute's value without numpy's types, to be shown."""
+    return np.asarray(value).tolist()
 
 
 def _version(name: str) -> str:

@@ -1,7 +1,7 @@
 """The reconstruction file: what came out, how, and how fast."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -130,8 +130,15 @@ def read_reconstruction(path: str | Path) -> Reconstruction:
 
 
 def _read_run(file: Any) -> Run:
-    readers = {str: read_text, float: read_number, int: lambda *where: int(read_number(*where))}
-    return Run(**{field.name: readers[field.type](file, field.name) for field in fields(Run)})
+    return Run(
+        basis=read_text(file, "basis"),
+        stored_values=int(read_number(file, "stored_values", 1)),
+        device=read_text(file, "device"),
+        seed=int(read_number(file, "seed")),
+        seconds_per_epoch=read_number(file, "seconds_per_epoch", 0),
+        patterns_per_second=read_number(file, "patterns_per_second", 0),
+        peak_memory_bytes=int(read_number(file, "peak_memory_bytes", 0)),
+    )
 
 
 def _read_json(file: Any, key: str) -> dict[str, Any]:
