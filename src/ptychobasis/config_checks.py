@@ -54,9 +54,10 @@ def _parts(study: Study) -> Iterator[str]:
         if name not in present:
             yield f"{name} is missing; allowed: its keys, or a ready data set in dataset.file"
     if study.crystal and bool(study.crystal.dislocation) == bool(study.crystal.file):
-        which = "both" if study.crystal.file else "neither"
+        both = study.crystal.file is not None
+        which = "both dislocation and file" if both else "neither dislocation nor file"
         yield (
-            f"crystal holds {which} of dislocation and file; allowed: exactly one "
+            f"crystal holds {which}; allowed: exactly one "
             "(an overlay switches the other off with null)"
         )
 
