@@ -149,6 +149,15 @@ REFUSALS: list[tuple[dict[str, Any], str, str]] = [
         "crystal.dislocation.size_angstrom is 60 along x",
         "at least 64, which holds the scan and the window",
     ),
+    (
+        {
+            "crystal": OXIDE | {"file": OXIDE_FILE | {"size_angstrom": [60, 70]}},
+            "scan.centre_angstrom": [5, -3],
+            "simulation.frozen_phonons.sigma_angstrom": {"Sr": 0, "Ti": 0, "O": 0},
+        },
+        "crystal.file.size_angstrom is 60 along y",
+        "at least 62",
+    ),
     # a ready data set
     (
         {"dataset.file": "config/demo.yaml"},

@@ -98,7 +98,7 @@ class Scan(Section):
     step_angstrom: Lengths = (1.0, 1.0)
     """Distance between neighbouring positions along (y, x) [Å]."""
     centre_angstrom: tuple[float, float] | None = None
-    """Centre of the scan (y, x) [Å]; null is the centre of the crystal."""
+    """Centre of the scan (y, x), from the centre of the crystal [Å]; null is [0, 0]."""
 
 
 class Detector(Section):

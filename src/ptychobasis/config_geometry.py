@@ -88,11 +88,10 @@ def _block(study: Study) -> Iterator[str]:
     size = getattr(study.crystal, kind).size_angstrom
     if size is None:
         return
-    centre = study.scan.centre_angstrom if kind == "dislocation" else None
+    centre = study.scan.centre_angstrom or (0.0, 0.0)
     for i, axis in enumerate(_AXES):
         scan = (study.scan.shape[i] - 1) * study.scan.step_angstrom[i]
-        shift = 2 * abs(centre[i]) if centre else 0
-        least = scan + study.detector.window_angstrom[i] + shift
+        least = scan + study.detector.window_angstrom[i] + 2 * abs(centre[i])
         if size[i] < least - 1e-9:
             yield (
                 f"crystal.{kind}.size_angstrom is {size[i]:g} along {axis}; allowed: at least "
