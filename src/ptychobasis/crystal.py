@@ -33,7 +33,7 @@ Float = NDArray[np.floating]
 _TERSOFF_LATTICE = 5.432
 _TERSOFF_ELASTIC = {"C11": 142.5, "C12": 75.4, "C44": 69.0}
 _TERSOFF_REACH = 6.0  # [Å] a force depends on atoms within two cut-offs
-_FIRST_SHELL = 1.25  # bonds are shorter than this many equilibrium bond lengths
+FIRST_SHELL = 1.25  # bonds are shorter than this many equilibrium bond lengths
 _MAX_STEPS = 1000
 
 
@@ -154,7 +154,7 @@ def fault_distance(atoms_xy: Float, partials: Float) -> Float:
 
 def coordination(atoms: Atoms, bond: float) -> tuple[NDArray[np.integer], Float]:
     """Neighbours in the first shell of each atom, and the lengths of all bonds [Å]."""
-    first, lengths = neighbour_list("id", atoms, _FIRST_SHELL * bond)
+    first, lengths = neighbour_list("id", atoms, FIRST_SHELL * bond)
     return np.bincount(first, minlength=len(atoms)), lengths
 
 
@@ -227,12 +227,12 @@ def _relax_core(atoms: Atoms, partials: Float, recipe: DislocationRecipe) -> tup
     part.set_constraint(FixAtoms(mask=held))
     first = stillinger_weber.Stillinger_Weber_PRB_31_5262_Si
     part.calc = Manybody(**stillinger_weber.StillingerWeber(first))
-    LBFGS(part, logfile=None).run(fmax=0.1, steps=_MAX_STEPS)
+    LBFGS(part, logfile=os.devnull).run(fmax=0.1, steps=_MAX_STEPS)
     part.positions += _symmetry_breaking(part, ~held & (distance[near] < 6))
     second = tersoff_brenner.Tersoff_PRB_39_5566_Si_C
     part.calc = Manybody(**tersoff_brenner.TersoffBrenner(second))
     tolerance = recipe.force_tolerance_ev_per_angstrom
-    converged = LBFGS(part, logfile=None).run(fmax=tolerance, steps=_MAX_STEPS)
+    converged = LBFGS(part, logfile=os.devnull).run(fmax=tolerance, steps=_MAX_STEPS)
     forces = np.linalg.norm(part.get_forces(apply_constraint=False), axis=1)
     if not converged:
         raise StudyError(
