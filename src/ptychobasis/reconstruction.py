@@ -190,7 +190,7 @@ def _epoch(
     for batch in np.array_split(order, math.ceil(len(order) / settings.batch)):
         state.optimiser.zero_grad()
         value = loss(model.intensities(state.phase, spectrum, batch), batch)
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         state.optimiser.step()
         if settings.positivity:
             with torch.no_grad():

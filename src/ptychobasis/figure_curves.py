@@ -1,0 +1,106 @@
+"""Figures 2 and 4: correlation curves, and quality against stored numbers."""
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ptychobasis.figures import COLOURS, MARKERS, label_panel, new_figure, pretty
+
+_AGAINST = {"reference": "the uncompressed reconstruction", "truth": "the true potential"}
+
+
+def draw_fsc(curves: pd.DataFrame, reference: str, band: tuple[float, float]) -> Figure:
+    """Draw FSC curves of the volume: a column for each sweep, a row for each comparison.
+
+    Args:
+        curves: from `evaluation.evaluate`.
+        reference: sweep/size of the reference; it is not drawn against itself.
+        band: frequencies that the mean is taken over, shaded [1/Å].
+    """
+    volume = curves[curves["slice"] == "volume"]
+    rows = [name for name in _AGAINST if (volume["against"] == name).any()]
+    panels = _sweep_panels(volume)
+    figure = new_figure(2.1 * len(panels) + 0.8, 2.3 * len(rows) + 0.3)
+    grid = figure.subplots(len(rows), len(panels), sharex=True, sharey=True, squeeze=False)
+    for axes_row, against in zip(grid, rows, strict=True):
+        for axes, sweeps in zip(axes_row, panels, strict=True):
+            part = volume[(volume["against"] == against) & volume["sweep"].isin(sweeps)]
+            if against == "reference":
+                part = part[part["sweep"] + "/" + part["size"].astype(str) != reference]
+            _draw_family(axes, part)
+            _frame(axes, band)
+        axes_row[0].set_ylabel(f"FSC with\n{_AGAINST[against]}")
+    for axes in grid[-1]:
+        axes.set_xlabel("spatial frequency [1/Å]")
+    for letter, axes in zip("abcdefghijklmnop", grid.flat, strict=False):
+        label_panel(axes, letter)
+    return figure
+
+
+def draw_quality(summary: pd.DataFrame, band: tuple[float, float]) -> Figure:
+    """Draw the mean FSC of the volume against stored numbers per pattern, all bases.
+
+    Args:
+        summary: from `evaluation.evaluate`.
+        band: frequencies that the mean is taken over [1/Å].
+    """
+    volume = summary[summary["slice"] == "volume"]
+    columns = [name for name in _AGAINST if (volume["against"] == name).any()]
+    figure = new_figure(3.5 * len(columns) + 0.2, 3.1)
+    panels = figure.subplots(1, len(columns), squeeze=False)[0]
+    sweeps = list(dict.fromkeys(volume["sweep"]))
+    for axes, against in zip(panels, columns, strict=True):
+        for sweep, colour, marker in zip(sweeps, _cycle(COLOURS, sweeps), _cycle(MARKERS, sweeps),
+                                         strict=True):  # fmt: skip
+            part = volume[(volume["against"] == against) & (volume["sweep"] == sweep)]
+            part = part.sort_values("stored_values")
+            axes.plot(part["stored_values"], part["mean_fsc"], color=colour, marker=marker,
+                      markersize=4.5, label=_sweep_label(part, sweep))  # fmt: skip
+        axes.set_xscale("log")
+        axes.set_xlabel("stored numbers per pattern")
+        axes.set_title(f"against {_AGAINST[against]}")
+        axes.grid(alpha=0.25, lw=0.5)
+    panels[0].set_ylabel(f"mean FSC, {band[0]:g} to {band[1]:g} 1/Å")
+    panels[-1].legend(loc="lower right")
+    for letter, axes in zip("ab", panels, strict=False):
+        label_panel(axes, letter)
+    return figure
+
+
+def _sweep_panels(volume: pd.DataFrame) -> list[list[str]]:
+    """A panel for each sweep of several sizes; sweeps of one size share the last panel."""
+    sizes = volume.groupby("sweep", sort=False)["stored_values"].nunique()
+    panels = [[str(name)] for name, count in sizes.items() if count > 1]
+    single = [str(name) for name, count in sizes.items() if count == 1]
+    return [*panels, single] if single else panels
+
+
+def _draw_family(axes: Axes, part: pd.DataFrame) -> None:
+    families = list(part.groupby(["stored_values", "sweep"], sort=True))
+    shades = mpl.colormaps["viridis"](np.linspace(0, 0.88, max(len(families), 2)))
+    for ((stored, _), curve), shade in zip(families, shades, strict=False):
+        axes.plot(curve["q_per_angstrom"], curve["fsc"], color=shade, label=f"{stored}")
+    names = ", ".join(dict.fromkeys(map(pretty, part["basis"])))
+    axes.legend(title=names, loc="lower left", fontsize=7, title_fontsize=7.5, handlelength=1.2)
+
+
+def _frame(axes: Axes, band: tuple[float, float]) -> None:
+    axes.axvspan(*band, color="0.5", alpha=0.08, lw=0)
+    for threshold in (0.5, 0.143):
+        axes.axhline(threshold, color="0.5", lw=0.6, ls=":")
+    axes.set_xlim(0, band[1] * 1.15)
+    axes.set_ylim(-0.1, 1.03)
+
+
+def _sweep_label(part: pd.DataFrame, sweep: str) -> str:
+    basis = str(part["basis"].iloc[0])
+    name = pretty(basis)
+    return name if sweep in (basis, "uncompressed") else f"{sweep} ({name})"
+
+
+def _cycle(values: Sequence[str], sweeps: Sequence[str]) -> list[str]:
+    return [values[index % len(values)] for index in range(len(sweeps))]

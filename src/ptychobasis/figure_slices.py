@@ -1,0 +1,120 @@
+"""Figure 3: one slice of several reconstructions, with sections of all slices beside."""
+
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from ptychobasis.dataset import Truth
+from ptychobasis.evaluation import scanned_field, truth_on_grid
+from ptychobasis.figures import bare, label_panel, new_figure, scale_bar
+from ptychobasis.grid import Grid
+from ptychobasis.results import Reconstruction
+
+Float = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The scanned part of one object.
+
+    Attributes:
+        phase: ``(slices, y, x)`` [rad].
+        origin: of the first pixel (y, x) [Å].
+        sampling: along (y, x) [Å].
+    """
+
+    phase: Float
+    origin: tuple[float, float]
+    sampling: tuple[float, float]
+
+    @property
+    def extent(self) -> tuple[float, float, float, float]:
+        """Left, right, bottom and top edge [Å], y pointing down as rows do."""
+        (dy, dx), (y, x) = self.sampling, self.origin
+        _, ny, nx = self.phase.shape
+        return x - dx / 2, x + (nx - 0.5) * dx, y + (ny - 0.5) * dy, y - dy / 2
+
+
+def scanned_picture(recon: Reconstruction, positions: Float) -> Picture:
+    """Cut the scanned area from a reconstruction."""
+    rows, columns = scanned_field(recon.phase.shape[-2:], recon.sampling, recon.origin, positions)
+    origin = (
+        recon.origin[0] + rows.start * recon.sampling[0],
+        recon.origin[1] + columns.start * recon.sampling[1],
+    )
+    return Picture(recon.phase[:, rows, columns], origin, recon.sampling)
+
+
+def true_picture(truth: Truth, energy: float, depths: tuple[float, ...], like: Picture) -> Picture:
+    """The true phase on the pixels of another picture."""
+    grid = Grid((like.phase.shape[1], like.phase.shape[2]), like.sampling)
+    phase = truth_on_grid(truth, energy, depths, grid, like.origin)
+    return Picture(phase, like.origin, like.sampling)
+
+
+def draw_slices(pictures: Mapping[str, Picture], depths: tuple[float, ...], index: int) -> Figure:
+    """Draw slice `index` of each picture large, and a section of every slice beside it.
+
+    Args:
+        pictures: by the title of their row.
+        depths: of the slices [Å].
+        index: of the large slice, from 0.
+    """
+    count, section = len(depths), _section(next(iter(pictures.values())))
+    aspect = _aspect(next(iter(pictures.values())))
+    height = 1.55
+    width = height / aspect + count * height + 1.6
+    figure = new_figure(width, height * len(pictures) + 0.6)
+    ratios = [1 / aspect] + [1.0] * count
+    grid = figure.subplots(
+        len(pictures), count + 1, squeeze=False, gridspec_kw={"width_ratios": ratios}
+    )
+    top = max(float(np.percentile(p.phase[index], 99.7)) for p in pictures.values())
+    letters = iter(string.ascii_lowercase)
+    image = None
+    for row, (title, picture) in zip(grid, pictures.items(), strict=True):
+        image = _show(row[0], picture, index, top)
+        row[0].set_ylabel(title)
+        y, x, size = section
+        row[0].add_patch(Rectangle((x, y), size, size, fill=False, color="white", lw=0.8))
+        label_panel(row[0], next(letters), "white")
+        for s, axes in enumerate(row[1:]):
+            _show(axes, picture, s, top)
+            axes.set_xlim(x, x + size)
+            axes.set_ylim(y + size, y)
+            label_panel(axes, next(letters), "white")
+    scale_bar(grid[0, 0], 5, "5 Å")
+    scale_bar(grid[0, 1], 2, "2 Å")
+    grid[0, 0].set_title(f"slice {index + 1}, depth {depths[index]:g} Å")
+    for axes, depth in zip(grid[0, 1:], depths, strict=True):
+        axes.set_title(f"{depth:g} Å")
+    if image is not None:
+        figure.colorbar(image, ax=grid, label="phase [rad]", shrink=0.6, aspect=30, extend="max")
+    return figure
+
+
+def _show(axes: Axes, picture: Picture, index: int, top: float) -> AxesImage:
+    bare(axes)
+    return axes.imshow(
+        picture.phase[index], cmap="inferno", vmin=0, vmax=top, extent=picture.extent,
+        interpolation="bicubic",
+    )  # fmt: skip
+
+
+def _aspect(picture: Picture) -> float:
+    left, right, bottom, top = picture.extent
+    return (bottom - top) / (right - left)
+
+
+def _section(picture: Picture) -> tuple[float, float, float]:
+    """Upper left corner (y, x) and edge [Å] of a square of half the field, in its middle."""
+    left, right, bottom, top = picture.extent
+    size = min(10.0, 0.6 * min(right - left, bottom - top))
+    return (top + bottom - size) / 2, (left + right - size) / 2, size

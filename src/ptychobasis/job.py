@@ -1,0 +1,73 @@
+"""What every script of the workflow does first: read the study, log, and fail in one sentence."""
+
+import ast
+import hashlib
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ptychobasis.config import Study, load_study
+from ptychobasis.errors import StudyError
+
+_PACKAGE = Path(__file__).parent
+
+
+@contextmanager
+def job(snakemake: Any) -> Iterator[Study]:
+    """Run the body of a script: log to the rule's file and to the screen.
+
+    A `StudyError` ends the script with its sentence; any other error with its traceback in
+    the log as well.
+    """
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if snakemake.log:
+        handlers.append(logging.FileHandler(snakemake.log[0], mode="w"))
+    name = "/".join((snakemake.rule, *snakemake.wildcards))
+    form = f"%(asctime)s {name}: %(message)s"
+    logging.basicConfig(level=logging.INFO, format=form, datefmt="%H:%M:%S", handlers=handlers)
+    for noisy in ("matplotlib", "fontTools", "distributed", "numba"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    log = logging.getLogger(__name__)
+    os.environ.setdefault("OMP_NUM_THREADS", str(snakemake.threads))
+    try:
+        yield load_study(snakemake.config, "config")
+    except StudyError as error:
+        log.error("error: %s", error)
+        raise SystemExit(1) from error
+    except Exception:
+        log.exception("error")
+        raise SystemExit(1) from None
+
+
+def code_digest(module: str) -> str:
+    """Digest of a module of this package and of all modules of the package that it imports.
+
+    Snakemake reruns a rule when its script changes, not when what the script imports does;
+    with this digest among a rule's parameters it does both.
+    """
+    found: dict[str, bytes] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        source = (_PACKAGE / f"{name}.py").read_bytes()
+        found[name] = source
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                waiting += _package_modules(node)
+    whole = b"".join(found[name] for name in sorted(found))
+    return hashlib.sha256(whole).hexdigest()[:16]
+
+
+def _package_modules(node: ast.ImportFrom) -> list[str]:
+    """Modules of this package that one import statement names."""
+    package, _, module = (node.module or "").partition(".")
+    if package != "ptychobasis":
+        return []
+    names = [module] if module else [alias.name for alias in node.names]
+    return [name for name in names if (_PACKAGE / f"{name}.py").exists()]

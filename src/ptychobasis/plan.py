@@ -1,0 +1,65 @@
+"""From the keys of a study to the arguments of the physics."""
+
+import numpy as np
+from ase import Atoms
+from numpy.typing import NDArray
+
+from ptychobasis.config import Simulation, Study
+from ptychobasis.crystal import DislocationRecipe, dislocation, from_file
+from ptychobasis.errors import StudyError
+from ptychobasis.simulation import Numerics
+
+_MARGIN = 4.0  # [Å], so that atoms beyond the window's edge still lend it their tails
+
+
+def build_crystal(study: Study) -> Atoms:
+    """Build the sample, large enough for the scan and the window around each position."""
+    if study.crystal is None or study.scan is None or study.detector is None:
+        raise StudyError("a study that starts from dataset.file has no crystal to build")
+    size = _needed_size(study)
+    if study.crystal.file is not None:
+        file = study.crystal.file
+        return from_file(
+            file.path, file.zone_axis, study.crystal.repeats, file.size_angstrom or size
+        )
+    keys = study.crystal.dislocation
+    assert keys is not None  # the configuration holds exactly one of both
+    recipe = DislocationRecipe(**keys.model_dump(exclude={"size_angstrom"}))
+    return dislocation(keys.size_angstrom or size, study.crystal.repeats, recipe)
+
+
+def scan_positions(study: Study, atoms: Atoms) -> NDArray[np.float64]:
+    """Scan positions ``(scan_y, scan_x, 2)`` as (y, x) in the coordinates of the crystal [Å]."""
+    centre = np.array([atoms.cell[1, 1], atoms.cell[0, 0]]) / 2
+    if study.scan is not None and study.scan.centre_angstrom is not None:
+        centre = centre + study.scan.centre_angstrom
+    return study.scan_positions() + centre
+
+
+def numerics(simulation: Simulation) -> Numerics:
+    """How finely abTEM is to compute."""
+    return Numerics(
+        sampling=simulation.sampling_angstrom,
+        slice_thickness=simulation.slice_thickness_angstrom,
+        parametrization=simulation.parametrization,
+        sigmas=simulation.frozen_phonons.sigma_angstrom,
+        batch=simulation.batch,
+        device=simulation.device,
+    )
+
+
+def electrons_per_pattern(study: Study) -> float | None:
+    """Incident electrons of one pattern: dose times the area of a scan step."""
+    if study.simulation is None or study.scan is None:
+        return None
+    dose = study.simulation.dose_electrons_per_angstrom2
+    return None if dose is None else dose * float(np.prod(study.scan.step_angstrom))
+
+
+def _needed_size(study: Study) -> tuple[float, float]:
+    assert study.scan is not None
+    assert study.detector is not None
+    shift = np.abs(study.scan.centre_angstrom or (0.0, 0.0))
+    extent = np.ptp(study.scan_positions().reshape(-1, 2), axis=0)
+    size = extent + np.array(study.detector.window_angstrom) + 2 * (shift + _MARGIN)
+    return float(size[0]), float(size[1])

@@ -1,0 +1,101 @@
+import shlex
+import sys
+
+from snakemake.exceptions import WorkflowError
+
+from ptychobasis.config import load_study
+from ptychobasis.errors import StudyError
+from ptychobasis.job import code_digest
+
+try:
+    STUDY = load_study(config, " + ".join(map(str, workflow.configfiles)) or "config")
+except StudyError as error:
+    raise WorkflowError(str(error))
+
+RESULTS = f"results/{STUDY.study}"
+VARIANTS = [f"{sweep}/{size}" for sweep, size in STUDY.variants()]
+SIMULATED = STUDY.dataset.file is None
+DATASET = f"{RESULTS}/dataset.h5" if SIMULATED else str(STUDY.dataset.file)
+CONFIGURATIONS = STUDY.simulation.frozen_phonons.configurations if SIMULATED else 0
+
+
+wildcard_constraints:
+    sweep="[a-z0-9-]+",
+    size=r"\d+|all",
+    phonon=r"\d+",
+
+
+def settings(*sections):
+    """Keys of the study; what depends on them runs again when they change."""
+    dumped = STUDY.model_dump(mode="json", include=set(sections))
+    return {**dumped, "seed": STUDY.seed}
+
+
+def sweep_settings(wildcards):
+    """Keys that decide how one sweep is compressed."""
+    return STUDY.sweeps[wildcards.sweep].model_dump(
+        mode="json", exclude={"reconstruction", "sizes"}
+    )
+
+
+def reconstruction_settings(wildcards):
+    """Keys of a reconstruction with what the sweep sets differently."""
+    return STUDY.recon(wildcards.sweep).model_dump(mode="json") | {"seed": STUDY.seed}
+
+
+def tables():
+    return expand(
+        "{results}/tables/{name}",
+        results=RESULTS,
+        name=["fsc.csv", "summary.csv", "summary.html"],
+    )
+
+
+def figure_files():
+    return expand(
+        "{results}/figures/{name}.{suffix}",
+        results=RESULTS,
+        name=["masks", "fsc", "slices", "quality"],
+        suffix=STUDY.figures.formats,
+    )
+
+
+def masks_file(wildcards):
+    """Anyone's own masks, on which the compressed file then depends."""
+    path = STUDY.sweeps[wildcards.sweep].masks_file
+    return [] if path is None else [str(path)]
+
+
+def crystal_file():
+    """The structure file, on which the crystal then depends."""
+    crystal = STUDY.crystal
+    return [str(crystal.file.path)] if crystal and crystal.file else []
+
+
+def simulation_settings():
+    """Keys of the simulation; noise and the number of configurations come afterwards."""
+    chosen = settings("microscope", "scan", "detector", "simulation")
+    del chosen["simulation"]["dose_electrons_per_angstrom2"]
+    del chosen["simulation"]["frozen_phonons"]["configurations"]
+    return chosen
+
+
+def simulation_memory(attempt):
+    """Memory [MB] of one configuration: layers of the potential and their transmission."""
+    area = [
+        (n - 1) * step + window + 10
+        for n, step, window in zip(
+            STUDY.scan.shape,
+            STUDY.scan.step_angstrom,
+            STUDY.detector.window_angstrom,
+            strict=True,
+        )
+    ]
+    pixels = area[0] * area[1] / STUDY.simulation.sampling_angstrom**2
+    layers = 100 / STUDY.simulation.slice_thickness_angstrom
+    return int((1000 + 24 * pixels * layers / 1e6) * attempt)
+
+
+def reconstruction_memory(input, attempt):
+    """Memory [MB] of one reconstruction: what is stored, and libraries with one batch."""
+    return int((1500 + 3 * input.size_mb) * attempt)

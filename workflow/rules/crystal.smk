@@ -1,0 +1,22 @@
+if SIMULATED:
+
+    rule crystal:
+        input:
+            crystal_file(),
+        output:
+            atoms=f"{RESULTS}/crystal/atoms.xyz",
+            checks=f"{RESULTS}/crystal/checks.json",
+        log:
+            f"{RESULTS}/logs/crystal.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/crystal.tsv"
+        conda:
+            "../../envs/study.yaml"
+        resources:
+            mem_mb=lambda wildcards, attempt: 2000 * attempt,
+            runtime=lambda wildcards, attempt: 30 * attempt,
+        params:
+            settings=settings("crystal", "scan", "detector"),
+            code=code_digest("crystal_checks"),
+        script:
+            "../scripts/crystal.py"

@@ -1,0 +1,128 @@
+rule figure_masks:
+    input:
+        dataset=DATASET,
+        compressed=expand(
+            f"{RESULTS}/compressed/{{variant}}.h5", variant=STUDY.figures.compare
+        ),
+    output:
+        report(
+            expand(
+                f"{RESULTS}/figures/masks.{{suffix}}", suffix=STUDY.figures.formats
+            ),
+            category="Figures",
+            caption="../report/masks.rst",
+            labels={"figure": "1 masks and decomposition"},
+        ),
+    log:
+        f"{RESULTS}/logs/figures/masks.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figures/masks.tsv"
+    conda:
+        "../../envs/study.yaml"
+    params:
+        settings=settings("figures"),
+        code=code_digest("figure_masks"),
+    script:
+        "../scripts/figure_masks.py"
+
+
+rule figure_fsc:
+    input:
+        fsc=f"{RESULTS}/tables/fsc.csv",
+    output:
+        report(
+            expand(f"{RESULTS}/figures/fsc.{{suffix}}", suffix=STUDY.figures.formats),
+            category="Figures",
+            caption="../report/fsc.rst",
+            labels={"figure": "2 Fourier shell correlation"},
+        ),
+    log:
+        f"{RESULTS}/logs/figures/fsc.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figures/fsc.tsv"
+    conda:
+        "../../envs/study.yaml"
+    params:
+        settings=settings("evaluation", "figures"),
+        code=code_digest("figure_curves"),
+    script:
+        "../scripts/figure_fsc.py"
+
+
+rule figure_slices:
+    input:
+        dataset=DATASET,
+        reconstructions=expand(
+            f"{RESULTS}/reconstructions/{{variant}}.h5", variant=STUDY.figures.compare
+        ),
+    output:
+        report(
+            expand(
+                f"{RESULTS}/figures/slices.{{suffix}}", suffix=STUDY.figures.formats
+            ),
+            category="Figures",
+            caption="../report/slices.rst",
+            labels={"figure": "3 slices of the object"},
+        ),
+    log:
+        f"{RESULTS}/logs/figures/slices.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figures/slices.tsv"
+    conda:
+        "../../envs/study.yaml"
+    params:
+        settings=settings("figures"),
+        code=code_digest("figure_slices"),
+    script:
+        "../scripts/figure_slices.py"
+
+
+rule figure_quality:
+    input:
+        summary=f"{RESULTS}/tables/summary.csv",
+    output:
+        report(
+            expand(
+                f"{RESULTS}/figures/quality.{{suffix}}", suffix=STUDY.figures.formats
+            ),
+            category="Figures",
+            caption="../report/quality.rst",
+            labels={"figure": "4 quality against stored numbers"},
+        ),
+    log:
+        f"{RESULTS}/logs/figures/quality.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figures/quality.tsv"
+    conda:
+        "../../envs/study.yaml"
+    params:
+        settings=settings("evaluation", "figures"),
+        code=code_digest("figure_curves"),
+    script:
+        "../scripts/figure_quality.py"
+
+
+rule provenance:
+    input:
+        reconstructions=expand(
+            f"{RESULTS}/reconstructions/{{variant}}.h5", variant=VARIANTS
+        ),
+    output:
+        report(
+            f"{RESULTS}/provenance.html",
+            category="Provenance",
+            caption="../report/provenance.rst",
+            labels={"page": "commit, versions, device, seeds, seconds"},
+        ),
+    log:
+        f"{RESULTS}/logs/provenance.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/provenance.tsv"
+    conda:
+        "../../envs/study.yaml"
+    params:
+        variants=VARIANTS,
+        benchmarks=f"{RESULTS}/benchmarks",
+        code=code_digest("pages"),
+    script:
+        "../scripts/provenance.py"

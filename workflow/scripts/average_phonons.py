@@ -1,0 +1,20 @@
+"""Average the frozen-phonon configurations incoherently and add the noise of the dose."""
+
+from typing import TYPE_CHECKING
+
+from ptychobasis.ensemble import average_configurations
+from ptychobasis.job import job
+from ptychobasis.plan import electrons_per_pattern
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake) as study:
+    about = study.model_dump(mode="json", exclude={"sweeps", "reconstruction", "figures"})
+    average_configurations(
+        snakemake.input.configurations,
+        snakemake.output.dataset,
+        electrons_per_pattern(study),
+        study.seed,
+        {"config": about},
+    )

@@ -1,0 +1,17 @@
+"""Read every pattern once and refuse what cannot be reconstructed."""
+
+import json
+from typing import TYPE_CHECKING
+
+from ptychobasis.dataset import check_patterns, read_dataset
+from ptychobasis.files import atomic
+from ptychobasis.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake):
+    dataset = read_dataset(snakemake.input.dataset)
+    checks = {"patterns": dataset.size, "fraction_on_detector": check_patterns(dataset)}
+    with atomic(snakemake.output.checks) as path:
+        path.write_text(json.dumps(checks, indent=2) + "\n")

@@ -1,0 +1,27 @@
+"""Store a data set as its coefficients in one basis."""
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ptychobasis.bases import Request, build_basis
+from ptychobasis.compression import compress, leading_vectors, reduction
+from ptychobasis.dataset import read_dataset
+from ptychobasis.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake) as study:
+    dataset = read_dataset(snakemake.input.dataset)
+    sweep, size = study.sweeps[snakemake.wildcards.sweep], snakemake.wildcards.size
+    request = Request(
+        optics=dataset.optics,
+        size=0 if size == "all" else int(size),
+        leading_vectors=partial(leading_vectors, dataset),
+        masks_file=sweep.masks_file,
+    )
+    basis = build_basis(sweep.basis, request)
+    compress(dataset, basis, snakemake.output.compressed, {"sweep": sweep.model_dump(mode="json")})
+    less = reduction(basis.size, dataset.optics.bright_field().size)
+    logging.info("%d numbers per pattern, %.4f %% less than the detector", basis.size, less)

@@ -1,0 +1,39 @@
+"""Correlate every reconstruction with the uncompressed one and with the truth."""
+
+from typing import TYPE_CHECKING
+
+from ptychobasis import evaluation, tables
+from ptychobasis.dataset import read_dataset
+from ptychobasis.job import job
+from ptychobasis.results import read_reconstruction
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake) as study:
+    dataset = read_dataset(snakemake.input.dataset)
+    variants = study.variants()
+    files = dict(zip(snakemake.params.variants, snakemake.input.reconstructions, strict=True))
+    reference = read_reconstruction(files[study.evaluation.reference])
+    measure = evaluation.Measure(
+        study.evaluation.band_per_angstrom, study.evaluation.apodisation_angstrom
+    )
+    truth = dataset.truth
+    parts = [
+        evaluation.evaluate(
+            read_reconstruction(files["/".join(variant)]),
+            variant,
+            dataset.positions,
+            reference,
+            truth,
+            measure,
+        )
+        for variant in variants
+    ]
+    result = evaluation.combine(parts)
+    summary = tables.add_sizes(
+        result.summary, dict(zip(variants, snakemake.input.compressed, strict=True))
+    )
+    tables.write_csv(result.curves, snakemake.output.fsc)
+    tables.write_csv(summary, snakemake.output.summary)
+    tables.write_page(summary, snakemake.output.page)

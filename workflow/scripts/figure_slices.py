@@ -1,0 +1,25 @@
+"""Draw one slice of several reconstructions and sections of all slices."""
+
+from typing import TYPE_CHECKING
+
+from ptychobasis.dataset import read_dataset
+from ptychobasis.figure_slices import draw_slices, scanned_picture, true_picture
+from ptychobasis.figures import pretty, save
+from ptychobasis.job import job
+from ptychobasis.results import read_reconstruction
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake) as study:
+    dataset = read_dataset(snakemake.input.dataset)
+    pictures, depths = {}, ()
+    for path in snakemake.input.reconstructions:
+        recon = read_reconstruction(path)
+        title = f"{pretty(recon.run.basis)}\n{recon.run.stored_values} numbers"
+        pictures[title] = scanned_picture(recon, dataset.positions)
+        depths = recon.slice_depths
+    if dataset.truth is not None:
+        like = next(reversed(pictures.values()))
+        pictures["true\npotential"] = true_picture(dataset.truth, recon.energy, depths, like)
+    save(draw_slices(pictures, depths, study.figures.slice - 1), snakemake.output)

@@ -1,0 +1,31 @@
+"""Simulate the patterns of one frozen-phonon configuration."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ptychobasis import plan, simulation
+from ptychobasis.crystal import read_atoms
+from ptychobasis.dataset import Truth, write_dataset
+from ptychobasis.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake) as study:
+    atoms = read_atoms(Path(snakemake.input.atoms))
+    optics, numerics = study.optics(), plan.numerics(study.simulation)
+    positions = plan.scan_positions(study, atoms)
+    phonon = int(snakemake.wildcards.phonon)
+    potential = simulation.phonon_potential(atoms, numerics, seed=study.seed * 10_000 + phonon)
+    logging.info(
+        "potential of %d x %d pixels and %d layers", *potential.array.shape[:0:-1], len(potential)
+    )
+    truth = Truth(
+        potential=simulation.projected_layers(potential),
+        sampling=(numerics.sampling, numerics.sampling),
+        origin=(0.0, 0.0),
+        slice_thickness=potential.thickness / len(potential),
+    )
+    patterns = simulation.scan(potential, optics, positions.reshape(-1, 2), numerics)
+    write_dataset(snakemake.output.patterns, optics, positions, patterns, truth)
