@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from ase.build import bulk
 from ase.io import write
 from ase.spacegroup import crystal
 from matscipy.neighbours import neighbour_list
+from scipy.spatial import cKDTree
 
 from ptychobasis.crystal import (
     DislocationRecipe,
@@ -18,7 +20,7 @@ from ptychobasis.crystal import (
     read_atoms,
     write_atoms,
 )
-from ptychobasis.crystal_checks import burgers_vector, report, verify
+from ptychobasis.crystal_checks import Report, burgers_vector, report, verify
 from ptychobasis.errors import StudyError
 
 A = 5.431
@@ -34,12 +36,12 @@ def atoms() -> Atoms:
 
 
 @pytest.fixture(scope="module")
-def measured(atoms):
+def measured(atoms: Atoms) -> Report:
     return report(atoms)
 
 
 @pytest.fixture(scope="module")
-def perovskite(tmp_path_factory) -> Path:
+def perovskite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("structures") / "SrTiO3.cif"
     basis = [(0, 0, 0), (0.5, 0.5, 0.5), (0.5, 0.5, 0)]
     unit = crystal(["Sr", "Ti", "O"], basis, spacegroup=221, cellpar=[3.905] * 3 + [90] * 3)
@@ -47,36 +49,41 @@ def perovskite(tmp_path_factory) -> Path:
     return path
 
 
-def test_the_block_is_what_was_asked_for(atoms):
+def test_the_block_is_what_was_asked_for(atoms: Atoms) -> None:
     edges = atoms.cell.lengths()
     assert edges == pytest.approx([60, 48, 6 * A / np.sqrt(2)])
     assert atoms.pbc.tolist() == [False, False, True]
     assert (atoms.positions >= 0).all()
     assert (atoms.positions < edges).all()
     density = len(atoms) / atoms.get_volume() * A**3
-    assert density == pytest.approx(8, rel=0.01)
+    assert density == pytest.approx(8, rel=0.03)  # half a layer may fall outside a free edge
     assert atoms.info["partials"].mean(axis=0) == pytest.approx([30, 24])
     assert np.diff(atoms.info["partials"][:, 0]) == pytest.approx(4 * GLIDE)
 
 
-def test_every_corner_of_the_block_is_filled(atoms):
-    columns = np.histogram2d(*atoms.positions[:, :2].T, bins=(10, 8), range=[[0, 60], [0, 48]])[0]
-    assert columns.min() > 0.7 * columns.mean()
+def test_the_projected_block_has_no_hole_up_to_its_corners(atoms: Atoms) -> None:
+    """Along [110] no point of silicon is further than the middle of a channel from an atom."""
+    x, y = np.meshgrid(np.arange(0, 60.1, 0.5), np.arange(0, 48.1, 0.5))
+    points = np.column_stack([x.ravel(), y.ravel()])
+    inside = ((points > 4) & (points < [56, 44])).all(axis=1)
+    distance, _ = cKDTree(atoms.positions[:, :2]).query(points)
+    assert distance[inside].max() < 2.4
+    assert distance.max() < 3.5
 
 
-def test_forces_converge_and_the_relaxed_region_joins_the_block(measured):
+def test_forces_converge_and_the_relaxed_region_joins_the_block(measured: Report) -> None:
     assert 0 < measured["relaxed_force_ev_per_angstrom"] <= 0.02
     assert measured["seam_force_ev_per_angstrom"] < 1
     assert measured["bond_length"]["seam"] == pytest.approx([BOND, BOND], rel=0.02)
 
 
-def test_every_atom_has_four_bonds_even_in_the_cores(measured):
+def test_every_atom_has_four_bonds_even_in_the_cores(measured: Report) -> None:
     assert set(measured["coordination"]["bulk"]) == {"4"}
     assert set(measured["coordination"]["core"]) == {"4"}
     assert measured["coordination"]["core"]["4"] > 100
 
 
-def test_bonds_have_silicon_s_length(measured):
+def test_bonds_have_silicon_s_length(measured: Report) -> None:
     bonds = measured["bond_length"]
     assert bonds["equilibrium"] == pytest.approx(BOND)
     assert bonds["mean"] == pytest.approx(BOND, rel=2e-3)
@@ -84,7 +91,7 @@ def test_bonds_have_silicon_s_length(measured):
     assert bonds["max"] < 1.05 * BOND
 
 
-def test_burgers_circuits_close_around_the_whole_and_around_each_partial(measured):
+def test_burgers_circuits_close_around_the_whole_and_around_each_partial(measured: Report) -> None:
     burgers = measured["burgers_angstrom"]
     whole = np.array(burgers["whole"])
     assert np.linalg.norm(whole) == pytest.approx(A / np.sqrt(2))
@@ -101,18 +108,18 @@ def test_burgers_circuits_close_around_the_whole_and_around_each_partial(measure
     assert burgers["right"] == pytest.approx(asked[1])
 
 
-def test_a_circuit_around_perfect_crystal_finds_no_burgers_vector(atoms):
+def test_a_circuit_around_perfect_crystal_finds_no_burgers_vector(atoms: Atoms) -> None:
     period = atoms[atoms.positions[:, 2] < 2 * A / np.sqrt(2)]
     period.set_cell([60, 48, 2 * A / np.sqrt(2)])
     assert burgers_vector(period, np.array([15.0, 12.0]), 6.0, BOND) == pytest.approx([0, 0, 0])
     assert burgers_vector(period, np.array([5.0, 5.0]), 6.0, BOND) is None
 
 
-def test_the_fault_is_as_wide_as_asked(measured):
+def test_the_fault_is_as_wide_as_asked(measured: Report) -> None:
     assert measured["fault_width_angstrom"] == pytest.approx(4 * GLIDE, abs=GLIDE / 2)
 
 
-def test_the_30_degree_core_doubles_its_period(atoms):
+def test_the_30_degree_core_doubles_its_period(atoms: Atoms) -> None:
     """Dimers along the line make neighbouring bonds differ; each period repeats exactly."""
     period = 2 * A / np.sqrt(2)
     z = atoms.positions[:, 2]
@@ -130,7 +137,7 @@ def test_the_30_degree_core_doubles_its_period(atoms):
     assert np.abs(moved).max() > 0.2
 
 
-def test_the_report_is_json_and_passes(measured):
+def test_the_report_is_json_and_passes(measured: Report) -> None:
     verify(measured)
     assert json.loads(json.dumps(measured)) == measured
 
@@ -145,19 +152,19 @@ def test_the_report_is_json_and_passes(measured):
         ("burgers_angstrom", {"whole": [0, 0, 0], "left": None, "right": None}, "'whole'"),
     ],
 )
-def test_a_wrong_dislocation_is_refused(measured, part, value, word):
+def test_a_wrong_dislocation_is_refused(measured: Report, part: str, value: Any, word: str) -> None:
     with pytest.raises(StudyError, match=word):
         verify({**measured, part: value})
 
 
-def test_a_vacancy_is_found(atoms):
+def test_a_vacancy_is_found(atoms: Atoms) -> None:
     broken = atoms.copy()
     del broken[np.hypot(*(atoms.positions[:, :2] - [15, 12]).T).argmin()]
     with pytest.raises(StudyError, match="coordination"):
         verify(report(broken))
 
 
-def test_atoms_survive_the_round_trip(atoms, tmp_path):
+def test_atoms_survive_the_round_trip(atoms: Atoms, tmp_path: Path) -> None:
     path = tmp_path / "atoms.xyz"
     write_atoms(atoms, path)
     back = read_atoms(path)
@@ -180,14 +187,16 @@ def test_atoms_survive_the_round_trip(atoms, tmp_path):
         (6, {"partial_separation": 0}, "whole numbers from 1"),
     ],
 )
-def test_a_recipe_that_cannot_be_built_is_refused(repeats, changes, word):
+def test_a_recipe_that_cannot_be_built_is_refused(
+    repeats: int, changes: dict[str, Any], word: str
+) -> None:
     with pytest.raises(StudyError, match=word):
         dislocation(SIZE, repeats, replace(RECIPE, **changes))
 
 
-def test_forces_that_do_not_converge_are_refused(monkeypatch):
+def test_forces_that_do_not_converge_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ptychobasis.crystal._MAX_STEPS", 2)
-    with pytest.raises(StudyError, match="force_tolerance_ev_per_angstrom = 0.02"):
+    with pytest.raises(StudyError, match=r"force_tolerance_ev_per_angstrom = 0\.02"):
         dislocation(SIZE, 2, replace(RECIPE, relax_radius_angstrom=6))
 
 
@@ -200,7 +209,9 @@ def test_forces_that_do_not_converge_are_refused(monkeypatch):
         ((1, 1, 1), (3.905 * 2**0.5, 3.905 * 6**0.5, 3.905 * 3**0.5)),
     ],
 )
-def test_a_crystal_from_a_file_is_tiled_along_its_zone_axis(perovskite, axis, edges):
+def test_a_crystal_from_a_file_is_tiled_along_its_zone_axis(
+    perovskite: Path, axis: tuple[int, int, int], edges: tuple[float, float, float]
+) -> None:
     block = from_file(perovskite, axis, 3, (13.0, 20.0))
     assert block.cell.angles() == pytest.approx([90, 90, 90])
     assert block.pbc.all()
@@ -216,8 +227,8 @@ def test_a_crystal_from_a_file_is_tiled_along_its_zone_axis(perovskite, axis, ed
     assert ((block.positions >= 0) & (block.positions < block.cell.lengths())).all()
 
 
-def test_the_cell_of_a_file_is_turned_not_mirrored(tmp_path):
-    """Quartz's cousin: a chiral arrangement keeps the sign of its triple product."""
+def test_the_cell_of_a_file_is_turned_not_mirrored(tmp_path: Path) -> None:
+    """A chiral arrangement keeps the sign of its triple product."""
     chiral = Atoms(
         "SrTiOF", [[0, 0, 0], [1.5, 0, 0], [0, 1.7, 0], [0, 0, 1.9]], cell=[6, 7, 8], pbc=True
     )
@@ -225,11 +236,12 @@ def test_the_cell_of_a_file_is_turned_not_mirrored(tmp_path):
     write_atoms(chiral, path)
     for axis in ((0, 0, 1), (1, 0, 0), (0, 1, 0), (0, 0, -1)):
         block = from_file(path, axis, 1, (5, 5))
-        vectors = [block.get_distance(0, n, mic=True, vector=True) for n in (1, 2, 3)]
+        order = [block.symbols.search(symbol)[0] for symbol in ("Sr", "Ti", "O", "F")]
+        vectors = block.get_distances(order[0], order[1:], mic=True, vector=True)
         assert np.linalg.det(vectors) == pytest.approx(1.5 * 1.7 * 1.9)
 
 
-def test_silicon_along_110_from_a_file_has_four_bonds(tmp_path):
+def test_silicon_along_110_from_a_file_has_four_bonds(tmp_path: Path) -> None:
     path = tmp_path / "Si.cif"
     write(path, bulk("Si", cubic=True))
     block = from_file(path, (1, 1, 0), 1, (10, 10))
@@ -237,25 +249,25 @@ def test_silicon_along_110_from_a_file_has_four_bonds(tmp_path):
     assert (neighbours == 4).all()
 
 
-def test_files_that_hold_no_usable_crystal_are_refused(perovskite, tmp_path):
-    with pytest.raises(StudyError, match=r"absent.cif: no crystal can be read"):
+def test_files_that_hold_no_usable_crystal_are_refused(perovskite: Path, tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"absent\.cif: no crystal can be read"):
         from_file(tmp_path / "absent.cif", (0, 0, 1), 1, (5, 5))
     with pytest.raises(StudyError, match="is no direction"):
         from_file(perovskite, (0, 0, 0), 1, (5, 5))
     skew = Atoms("Si", cell=[[3, 0, 0], [0.4, 4, 0], [0.7, 0.3, 5]], pbc=True)
     write_atoms(skew, tmp_path / "skew.xyz")
-    with pytest.raises(StudyError, match="skew.xyz: no two lattice vectors are at right angles"):
+    with pytest.raises(StudyError, match=r"skew\.xyz: no two lattice vectors are at right angles"):
         from_file(tmp_path / "skew.xyz", (0, 0, 1), 1, (5, 5))
     write_atoms(Atoms("Si", cell=[5, 5, 0]), tmp_path / "flat.xyz")
     with pytest.raises(StudyError, match="no three cell vectors"):
         from_file(tmp_path / "flat.xyz", (0, 0, 1), 1, (5, 5))
     twice = Atoms("Si2", [[0, 0, 0], [0, 0, 0.1]], cell=[5, 5, 5], pbc=True)
     write_atoms(twice, tmp_path / "twice.xyz")
-    with pytest.raises(StudyError, match=r"nearer than 0.7"):
+    with pytest.raises(StudyError, match=r"nearer than 0\.7"):
         from_file(tmp_path / "twice.xyz", (0, 0, 1), 1, (5, 5))
 
 
-def test_partly_occupied_sites_are_refused(tmp_path, perovskite):
+def test_partly_occupied_sites_are_refused(tmp_path: Path, perovskite: Path) -> None:
     unit = crystal(
         ["Sr", "Ti"],
         [(0, 0, 0), (0.5, 0.5, 0.5)],

@@ -6,6 +6,7 @@ of the scan (ASE's order), and all atoms lie in [0, cell).
 
 import math
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -120,7 +121,8 @@ def from_file(
     ]
     block = block.repeat((*tiles, repeats))
     block.pbc = True
-    block.wrap(eps=0)
+    fractions = block.get_scaled_positions()
+    block.set_scaled_positions(np.where(fractions > 1 - 1e-9, 0, fractions))
     block.info = {"description": f"{path.name} along {list(zone_axis)}"}
     return block
 
@@ -232,7 +234,9 @@ def _relax_core(atoms: Atoms, partials: Float, recipe: DislocationRecipe) -> tup
     second = tersoff_brenner.Tersoff_PRB_39_5566_Si_C
     part.calc = Manybody(**tersoff_brenner.TersoffBrenner(second))
     tolerance = recipe.force_tolerance_ev_per_angstrom
-    converged = LBFGS(part, logfile=os.devnull).run(fmax=tolerance, steps=_MAX_STEPS)
+    with warnings.catch_warnings():  # NumPy's, about values that matscipy then masks
+        warnings.filterwarnings("ignore", message="'where' used without 'out'")
+        converged = LBFGS(part, logfile=os.devnull).run(fmax=tolerance, steps=_MAX_STEPS)
     forces = np.linalg.norm(part.get_forces(apply_constraint=False), axis=1)
     if not converged:
         raise StudyError(
