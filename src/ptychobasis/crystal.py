@@ -250,7 +250,10 @@ def _relax_core(atoms: Atoms, partials: Float, recipe: DislocationRecipe) -> tup
 
 
 def _symmetry_breaking(part: Atoms, core: NDArray[np.bool_]) -> Float:
-    """Pushes along the line [Å]: dangling atoms pair up, rows of over-bonded atoms shear."""
+    """Pushes along the line [Å]: dangling atoms pair up, rows of over-bonded atoms shear.
+
+    Of the two senses of shear this one ends lower in energy, for faults of 1 to 6 distances.
+    """
     neighbours, _ = coordination(part, math.sqrt(3) / 4 * _TERSOFF_LATTICE)
     push = np.zeros((len(part), 3))
     dangling = np.flatnonzero(core & (neighbours < 4))
