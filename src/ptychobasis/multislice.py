@@ -27,16 +27,30 @@ def squared_frequencies(grid: Grid) -> NDArray[np.float64]:
     return np.fft.ifftshift(ky**2 + kx**2)
 
 
+def aperture(grid: Grid, optics: Optics) -> NDArray[np.float64]:
+    """Amplitude of the condenser aperture on ``(y, x)``, the zero frequency first.
+
+    The edge falls linearly over one pixel of the diffraction plane, as in abTEM: about the
+    share of the pixel that the disc covers. A hard edge of whole pixels would make a probe
+    whose tails reach around the window.
+    """
+    ky, kx = grid.frequencies()
+    k = np.hypot(ky, kx)
+    dy, dx = grid.reciprocal_sampling
+    width = np.hypot(ky * dy, kx * dx) / np.where(k > 0, k, np.inf)
+    edge = np.divide(optics.aperture - k, width, out=np.full_like(k, np.inf), where=width > 0)
+    return np.fft.ifftshift(np.clip(edge + 0.5, 0, 1))
+
+
 def probe_spectrum(grid: Grid, optics: Optics) -> NDArray[np.complex128]:
     """Aperture and defocus of the probe on ``(y, x)``, the zero frequency first.
 
-    A(k) exp(iπλk²Δf) with a hard aperture; Δf > 0 is underfocus, which puts the focus below
-    the entrance surface. The squared moduli add up to 1, the whole beam.
+    A(k) exp(iπλk²Δf); Δf > 0 is underfocus, which puts the focus below the entrance
+    surface. The squared moduli add up to 1, the whole beam.
     """
     k2 = squared_frequencies(grid)
-    aperture = np.fft.ifftshift(_radius(grid) <= optics.aperture)
-    wave = aperture * np.exp(1j * math.pi * optics.wavelength * k2 * optics.defocus)
-    return wave / math.sqrt(aperture.sum())
+    wave = np.exp(1j * math.pi * optics.wavelength * k2 * optics.defocus) * aperture(grid, optics)
+    return wave / np.linalg.norm(wave)
 
 
 def propagator(grid: Grid, wavelength: float, distance: float) -> NDArray[np.complex128]:
@@ -205,11 +219,6 @@ def _scatter(
     for index, (y, x) in enumerate(starts):
         total[:, y : y + height, x : x + width] += windows[:, index]
     return total
-
-
-def _radius(grid: Grid) -> NDArray[np.float64]:
-    ky, kx = grid.frequencies()
-    return np.hypot(ky, kx)
 
 
 def _shift_ramps(windows: Windows) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:

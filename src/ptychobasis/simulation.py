@@ -163,7 +163,7 @@ def _probes(optics: Optics, window: tuple[int, int], inside: Float, numerics: Nu
         extent=(window[0] * numerics.sampling, window[1] * numerics.sampling),
         gpts=window,
         defocus=optics.defocus,
-        soft=False,
+        soft=True,  # over one pixel of the window's diffraction plane
         device=choose_backend(numerics.device),
     )
     return probe.build(scan=abtem.CustomScan(inside), lazy=False)
