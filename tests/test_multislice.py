@@ -1,5 +1,7 @@
 """The forward model against abTEM, closed forms and its own adjoint, in double precision."""
 
+from typing import Any
+
 import abtem
 import numpy as np
 import pytest
@@ -157,7 +159,7 @@ def test_patterns_agree_with_abtem(defocus: float) -> None:
     places = np.array([[6.0, 4.0], [5.3, 4.41]])
     with abtem.config.set({"precision": "float64"}):
         potential = abtem.Potential(atoms, gpts=GRID.shape[::-1], slice_thickness=3.0)
-        built = potential.build(lazy=False)
+        built: Any = potential.build(lazy=False)
         # what abTEM's antialiasing would cut must not be there: compare the physics alone
         layers = _smooth(built.array)
         built.array[:] = layers
@@ -166,8 +168,8 @@ def test_patterns_agree_with_abtem(defocus: float) -> None:
             extent=GRID.extent[::-1], gpts=GRID.shape[::-1],
         )  # fmt: skip
         scan = abtem.CustomScan(places[:, ::-1])
-        exit_waves = probe.multislice(built, scan=scan, lazy=False).array
-    far_field = abs(np.fft.fft2(exit_waves)) ** 2
+        waves: Any = probe.multislice(built, scan=scan, lazy=False)
+    far_field = abs(np.fft.fft2(waves.array)) ** 2
     expected = (far_field / far_field.sum(axis=(1, 2), keepdims=True)).transpose(0, 2, 1)
 
     windows = Windows(

@@ -61,10 +61,13 @@ def test_windows_give_the_patterns_of_abtems_scan_over_the_whole_cell(
     )
     spectra = [aperture * np.exp(-2j * np.pi * (kx * x + ky * y)) for y, x in POSITIONS]
     probes = np.fft.ifft2(np.array(spectra) / np.linalg.norm(aperture)).astype(np.complex64)
-    axis = [abtem.core.axes.OrdinalAxis(values=(0, 1, 2))]
+    axis: list[Any] = [abtem.core.axes.OrdinalAxis(values=(0, 1, 2))]
     waves = abtem.Waves(probes, 60e3, extent=potential.extent, ensemble_axes_metadata=axis)
-    exit_waves = waves.multislice(potential).compute(progress_bar=False).array
-    whole = abs(np.fft.fftshift(np.fft.fft2(exit_waves), axes=(1, 2))) ** 2
+    exit_waves: Any = waves.multislice(potential)
+    whole = (
+        abs(np.fft.fftshift(np.fft.fft2(exit_waves.compute(progress_bar=False).array), axes=(1, 2)))
+        ** 2
+    )
     # every other pixel around the centre, turned from (x, y) to (y, x)
     ix, iy = (
         n // 2 + 2 * (np.arange(d) - d // 2)

@@ -80,9 +80,11 @@ def _sweep_panels(volume: pd.DataFrame) -> list[list[str]]:
 
 
 def _draw_family(axes: Axes, part: pd.DataFrame) -> None:
-    families = list(part.groupby(["stored_values", "sweep"], sort=True))
+    families = list(part.groupby(["stored_values", "sweep", "size"], sort=True))
+    if not families:  # the reference is alone in its panel
+        return
     shades = mpl.colormaps["viridis"](np.linspace(0, 0.88, max(len(families), 2)))
-    for ((stored, _), curve), shade in zip(families, shades, strict=False):
+    for ((stored, *_), curve), shade in zip(families, shades, strict=False):
         axes.plot(curve["q_per_angstrom"], curve["fsc"], color=shade, label=f"{stored}")
     names = ", ".join(dict.fromkeys(map(pretty, part["basis"])))
     axes.legend(title=names, loc="lower left", fontsize=7, title_fontsize=7.5, handlelength=1.2)

@@ -28,9 +28,8 @@ def draw_masks(pattern: Float, optics: Optics, bases: Mapping[str, Basis]) -> Fi
         bases: the bases to show, by the label of their reconstruction.
     """
     figure = new_figure(7.2, 4.9)
-    top, bottom = (
-        figure.add_subfigure(part) for part in figure.add_gridspec(2, 1, height_ratios=[1.25, 1])
-    )
+    rows = figure.add_gridspec(2, 1, height_ratios=[1.25, 1])
+    top, bottom = figure.add_subfigure(rows[0]), figure.add_subfigure(rows[1])
     left, middle, right = top.subplots(1, 3, width_ratios=[1, 1, 1.05])
     first = next(iter(bases.values()))
     field = _field(optics)
@@ -41,14 +40,12 @@ def draw_masks(pattern: Float, optics: Optics, bases: Mapping[str, Basis]) -> Fi
     peak = float(pattern[field].max())
     _draw_kept(kept[0], pattern[field], peak, f"recorded\n{pattern.size} numbers")
     for axes, basis in zip(kept[1:], bases.values(), strict=True):
-        gram = np.eye(basis.size) if basis.matrix is None else basis.matrix @ basis.matrix.T
-        coefficients = basis.forward(pattern)
-        if basis.matrix is not None:  # masks from a file need not be orthonormal
-            coefficients = np.linalg.solve(gram, coefficients)
         title = f"{pretty(basis.name)}\n{basis.size} numbers"
-        _draw_kept(axes, basis.adjoint(coefficients)[field], peak, title)
+        _draw_kept(axes, _projection(basis, pattern)[field], peak, title)
     for letter, axes in zip("abc", (left, middle, right), strict=True):
-        axes.set_title(f"$\\bf{{{letter}}}$  {axes.get_title()}", loc="left")
+        title = axes.get_title()
+        axes.set_title("")
+        axes.set_title(f"$\\bf{{{letter}}}$  {title}", loc="left")
     for letter, axes in zip("defghijk", kept, strict=False):
         label_panel(axes, letter, "white")
     return figure
@@ -61,6 +58,14 @@ def _field(optics: Optics) -> tuple[slice, slice]:
         half = min(math.ceil(_FIELD * optics.aperture / step), count // 2)
         cuts.append(slice(count // 2 - half, min(count, count // 2 + half + 1)))
     return cuts[0], cuts[1]
+
+
+def _projection(basis: Basis, pattern: Float) -> Float:
+    """What the coefficients keep of a pattern; masks from a file need not be orthonormal."""
+    coefficients = basis.forward(pattern)
+    if basis.matrix is not None:
+        coefficients = np.linalg.solve(basis.matrix @ basis.matrix.T, coefficients)
+    return basis.adjoint(coefficients)
 
 
 def _draw_pattern(axes: Axes, pattern: Float, optics: Optics) -> None:
@@ -77,7 +82,8 @@ def _draw_pattern(axes: Axes, pattern: Float, optics: Optics) -> None:
 
 def _draw_mosaic(axes: Axes, basis: Basis, field: tuple[slice, slice]) -> None:
     """Tile the masks; the disc keeps its shape, NaN separates the tiles."""
-    masks = basis.masks()[:_MOST_MASKS][(slice(None), *field)]
+    some = np.eye(min(basis.size, _MOST_MASKS), basis.size, dtype=np.float32)
+    masks = basis.adjoint(some)[(slice(None), *field)]
     seen = basis.support[field]
     columns = math.ceil(math.sqrt(len(masks)))
     rows = math.ceil(len(masks) / columns)
@@ -85,18 +91,21 @@ def _draw_mosaic(axes: Axes, basis: Basis, field: tuple[slice, slice]) -> None:
     canvas = np.full((rows * height, columns * width), np.nan)
     for index, mask in enumerate(masks):
         y, x = divmod(index, columns)
-        tile = np.where(seen, mask / np.abs(mask).max(), np.nan)
+        peak = np.abs(mask).max() or 1  # a mask may lie outside the field
+        tile = np.where(seen, mask / peak, np.nan)
         canvas[y * height : (y + 1) * height, x * width : (x + 1) * width] = tile
     axes.imshow(canvas, cmap="RdBu_r", vmin=-1, vmax=1)
     bare(axes)
     shown = "" if len(masks) == basis.size else f"{len(masks)} of "
-    axes.set_title(f"{shown}{basis.size} masks $M^n$, {pretty(basis.name)}")
+    axes.set_title(f"{shown}{basis.size} masks $M^n$,\n{pretty(basis.name)}")
 
 
 def _draw_coefficients(axes: Axes, basis: Basis, pattern: Float) -> None:
     coefficients = basis.forward(pattern)[: 4 * _MOST_MASKS]
     axes.bar(np.arange(len(coefficients)), coefficients, color=COLOURS[0], width=0.8)
-    axes.set_yscale("symlog", linthresh=float(np.abs(coefficients).max()) * 1e-2)
+    peak = float(np.abs(coefficients).max()) or 1
+    # a power of ten, or the labels of smaller ones crowd around zero
+    axes.set_yscale("symlog", linthresh=10.0 ** math.ceil(math.log10(peak) - 2))
     axes.axhline(0, color="black", lw=0.6)
     axes.set_xlabel("mask $n$")
     axes.set_title("$c_n = \\sum_{ij} P_{ij} M^n_{ij}$")

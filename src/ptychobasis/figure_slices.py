@@ -72,6 +72,7 @@ def draw_slices(pictures: Mapping[str, Picture], depths: tuple[float, ...], inde
     height = 1.55
     width = height / aspect + count * height + 1.6
     figure = new_figure(width, height * len(pictures) + 0.6)
+    figure.set_layout_engine("compressed")  # pictures of fixed aspect
     ratios = [1 / aspect] + [1.0] * count
     grid = figure.subplots(
         len(pictures), count + 1, squeeze=False, gridspec_kw={"width_ratios": ratios}

@@ -36,8 +36,10 @@ def scan_positions(study: Study, atoms: Atoms) -> NDArray[np.float64]:
     return study.scan_positions() + centre
 
 
-def numerics(simulation: Simulation) -> Numerics:
+def numerics(simulation: Simulation | None) -> Numerics:
     """How finely abTEM is to compute."""
+    if simulation is None:
+        raise StudyError("a study that starts from dataset.file has nothing to simulate")
     return Numerics(
         sampling=simulation.sampling_angstrom,
         slice_thickness=simulation.slice_thickness_angstrom,

@@ -24,7 +24,8 @@ from ptychobasis.results import Reconstruction, Run
 log = logging.getLogger(__name__)
 
 _START_PHASE = 0.01  # [rad], largest value of the random start
-_GROWTH = 3.0  # a loss this many times the first one is not coming back
+_GROWTH = 1.2  # a loss this many times that of the start is not coming back
+_PATIENCE = 3  # epochs until then
 
 
 class Settings(Protocol):
@@ -58,12 +59,14 @@ class State:
         phase: ``(slices, y, x)`` of the object [rad].
         optimiser: Adam with its moments.
         generator: draws the order of the scan positions.
+        start: loss of the first batch before the first step.
         losses: mean loss of each epoch so far.
     """
 
     phase: torch.Tensor
     optimiser: torch.optim.Adam
     generator: np.random.Generator
+    start: float | None = None
     losses: list[float] = field(default_factory=list)
 
 
@@ -115,7 +118,7 @@ def reconstruct(
     with tqdm(range(settings.epochs), unit="epoch", disable=not sys.stderr.isatty()) as bar:
         for epoch in bar:
             state.losses.append(_epoch(state, model, loss, spectrum, settings))
-            _stop_if_diverged(state.losses)
+            _stop_if_diverged(state)
             bar.set_postfix(loss=f"{state.losses[-1]:.3e}")
             if epoch % max(1, settings.epochs // 10) == 0 or epoch == settings.epochs - 1:
                 log.info("epoch %d of %d: loss %.4e", epoch + 1, settings.epochs, state.losses[-1])
@@ -195,15 +198,18 @@ def _epoch(
         if settings.positivity:
             with torch.no_grad():
                 state.phase.clamp_(min=0)
+        state.start = float(value.detach()) if state.start is None else state.start
         total += float(value.detach()) * len(batch)
     return total / len(order)
 
 
-def _stop_if_diverged(losses: list[float]) -> None:
-    if not math.isfinite(losses[-1]) or losses[-1] > _GROWTH * losses[0]:
+def _stop_if_diverged(state: State) -> None:
+    """Stop where the object explains the data worse than the empty one that it began as."""
+    last, epochs, start = state.losses[-1], len(state.losses), state.start or math.inf
+    if not math.isfinite(last) or (epochs >= _PATIENCE and last > _GROWTH * start):
         raise StudyError(
-            f"the reconstruction diverged: loss {losses[-1]:.3g} after {len(losses)} epochs, "
-            f"{losses[0]:.3g} after the first; allowed: a smaller 'reconstruction.step_rad'"
+            f"the reconstruction diverged: loss {last:.3g} after {epochs} epochs, {start:.3g} at "
+            "the start; allowed: a smaller 'reconstruction.step_rad', or data without NaN"
         )
 
 

@@ -51,11 +51,12 @@ def tables():
     )
 
 
-def figure_files():
+def figure_files(*names):
+    """Files of some figures, or of all, in every format; the first goes into the report."""
     return expand(
         "{results}/figures/{name}.{suffix}",
         results=RESULTS,
-        name=["masks", "fsc", "slices", "quality"],
+        name=names or ["masks", "fsc", "slices", "quality"],
         suffix=STUDY.figures.formats,
     )
 

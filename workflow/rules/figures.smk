@@ -6,13 +6,12 @@ rule figure_masks:
         ),
     output:
         report(
-            expand(
-                f"{RESULTS}/figures/masks.{{suffix}}", suffix=STUDY.figures.formats
-            ),
+            figure_files("masks")[0],
             category="Figures",
             caption="../report/masks.rst",
             labels={"figure": "1 masks and decomposition"},
         ),
+        figure_files("masks")[1:],
     log:
         f"{RESULTS}/logs/figures/masks.log",
     benchmark:
@@ -31,11 +30,12 @@ rule figure_fsc:
         fsc=f"{RESULTS}/tables/fsc.csv",
     output:
         report(
-            expand(f"{RESULTS}/figures/fsc.{{suffix}}", suffix=STUDY.figures.formats),
+            figure_files("fsc")[0],
             category="Figures",
             caption="../report/fsc.rst",
             labels={"figure": "2 Fourier shell correlation"},
         ),
+        figure_files("fsc")[1:],
     log:
         f"{RESULTS}/logs/figures/fsc.log",
     benchmark:
@@ -57,13 +57,12 @@ rule figure_slices:
         ),
     output:
         report(
-            expand(
-                f"{RESULTS}/figures/slices.{{suffix}}", suffix=STUDY.figures.formats
-            ),
+            figure_files("slices")[0],
             category="Figures",
             caption="../report/slices.rst",
             labels={"figure": "3 slices of the object"},
         ),
+        figure_files("slices")[1:],
     log:
         f"{RESULTS}/logs/figures/slices.log",
     benchmark:
@@ -82,13 +81,12 @@ rule figure_quality:
         summary=f"{RESULTS}/tables/summary.csv",
     output:
         report(
-            expand(
-                f"{RESULTS}/figures/quality.{{suffix}}", suffix=STUDY.figures.formats
-            ),
+            figure_files("quality")[0],
             category="Figures",
             caption="../report/quality.rst",
             labels={"figure": "4 quality against stored numbers"},
         ),
+        figure_files("quality")[1:],
     log:
         f"{RESULTS}/logs/figures/quality.log",
     benchmark:

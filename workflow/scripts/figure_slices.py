@@ -13,13 +13,15 @@ if TYPE_CHECKING:
 
 with job(snakemake) as study:
     dataset = read_dataset(snakemake.input.dataset)
-    pictures, depths = {}, ()
-    for path in snakemake.input.reconstructions:
-        recon = read_reconstruction(path)
+    pictures = {}
+    results = [read_reconstruction(path) for path in snakemake.input.reconstructions]
+    for recon in results:
         title = f"{pretty(recon.run.basis)}\n{recon.run.stored_values} numbers"
         pictures[title] = scanned_picture(recon, dataset.positions)
-        depths = recon.slice_depths
     if dataset.truth is not None:
+        recon = results[-1]
         like = next(reversed(pictures.values()))
-        pictures["true\npotential"] = true_picture(dataset.truth, recon.energy, depths, like)
-    save(draw_slices(pictures, depths, study.figures.slice - 1), snakemake.output)
+        pictures["true\npotential"] = true_picture(
+            dataset.truth, recon.energy, recon.slice_depths, like
+        )
+    save(draw_slices(pictures, results[-1].slice_depths, study.figures.slice - 1), snakemake.output)

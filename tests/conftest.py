@@ -1,0 +1,37 @@
+"""What several tests share: the checkout, and the miniature study run once by Snakemake."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def snakemake(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the workflow of this checkout in `directory`."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    command += ["--directory", str(directory), "--cores", "2", *arguments]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+def skip_unless(found: object, reason: str) -> None:
+    """Skip a test on a user's machine that lacks a package; in CI nothing is skipped."""
+    if not found:
+        if os.environ.get("PTYCHOBASIS_NOTHING_SKIPPED"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def miniature(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder in which the miniature study was run from its atoms to its figures."""
+    folder = tmp_path_factory.mktemp("miniature")
+    shutil.copytree(ROOT / "config", folder / "config")
+    done = snakemake(folder, "--configfile", "config/test.yaml")
+    assert done.returncode == 0, done.stderr[-4000:]
+    return folder

@@ -1,0 +1,363 @@
+"""Every figure, drawn from small real objects, and its files to the byte."""
+
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from matplotlib import colors
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+from numpy.typing import NDArray
+
+from ptychobasis import figures
+from ptychobasis.bases import Basis, Request, build_basis
+from ptychobasis.dataset import Truth
+from ptychobasis.evaluation import Evaluation, Measure, combine, evaluate
+from ptychobasis.figure_curves import draw_fsc, draw_quality
+from ptychobasis.figure_masks import draw_masks
+from ptychobasis.figure_slices import Picture, draw_slices, scanned_picture, true_picture
+from ptychobasis.grid import Grid
+from ptychobasis.multislice import Multislice, place_windows, probe_spectrum
+from ptychobasis.optics import Optics
+from ptychobasis.physics import interaction_constant
+from ptychobasis.results import Reconstruction, Run
+
+OPTICS = Optics(60e3, 0.03, 0.0, Grid((40, 36), (0.25, 0.28)))
+DEPTHS = (0.0, 12.0)
+BAND = (0.2, 1.0)
+SAMPLING, ORIGIN = (0.25, 0.3), (-2.0, 1.0)
+POSITIONS = np.stack(np.meshgrid(np.arange(8.0), 3 + np.arange(11.0), indexing="ij"), -1)
+ATOMS = np.random.default_rng(7).uniform((-1, 2), (9, 15), (2, 30, 2))
+
+
+@pytest.fixture(autouse=True)
+def _coarse_and_without_warnings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setitem(figures.STYLE, "figure.dpi", 80)
+    monkeypatch.setitem(figures.STYLE, "savefig.dpi", 80)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+    figures.plt.close("all")
+
+
+def pattern(optics: Optics = OPTICS) -> NDArray[np.float64]:
+    """A centred pattern of a random weak object of two slices."""
+    windows = place_windows(optics.detector, np.zeros((1, 2)))
+    model = Multislice(windows, optics.wavelength, [12.0], torch.float64)
+    generator = torch.Generator().manual_seed(0)
+    phase = torch.rand((2, *windows.shape), generator=generator, dtype=torch.float64)
+    spectrum = model.wave(probe_spectrum(optics.detector, optics))
+    return np.fft.fftshift(model.intensities(phase, spectrum, np.array([0]))[0].numpy())
+
+
+def basis(name: str, size: int = 0, optics: Optics = OPTICS) -> Basis:
+    return build_basis(name, Request(optics, size))
+
+
+def potential(noise: float, seed: int = 0) -> NDArray[np.float64]:
+    """Gaussian atoms on the pixels of a reconstruction ``(slices, y, x)`` [V Å]."""
+    y = ORIGIN[0] + np.arange(52) * SAMPLING[0]
+    x = ORIGIN[1] + np.arange(56) * SAMPLING[1]
+    layers = [
+        50 * np.exp(-(((y - a[:, :1]) / 0.5) ** 2)).T @ np.exp(-(((x - a[:, 1:]) / 0.5) ** 2))
+        for a in ATOMS
+    ]
+    return np.stack(layers) + noise * np.random.default_rng(seed).normal(size=(2, 52, 56))
+
+
+def recon(name: str, stored: int, noise: float, seed: int = 0) -> Reconstruction:
+    return Reconstruction(
+        phase=(interaction_constant(60e3) * potential(noise, seed)).astype(np.float32),
+        probe=np.ones((40, 36), np.complex64),
+        loss=np.array([1.0, 0.5]),
+        slice_depths=DEPTHS,
+        sampling=SAMPLING,
+        origin=ORIGIN,
+        energy=60e3,
+        semi_angle=0.03,
+        run=Run(name, stored, "cpu", 0, 0.1, 800.0, 10**8),
+        config={},
+    )
+
+
+def truth() -> Truth:
+    return Truth(potential(0).astype(np.float32), SAMPLING, ORIGIN, 12.0)
+
+
+VARIANTS = {
+    ("zernike", "10"): ("zernike", 10, 40.0),
+    ("zernike", "36"): ("zernike", 36, 15.0),
+    ("binning", "12"): ("binning", 21, 32.0),  # at the paper's geometry these two edges
+    ("binning", "11"): ("binning", 21, 30.0),  # store as many numbers
+    ("binning", "7"): ("binning", 45, 10.0),
+    ("bright-field", "all"): ("bright-field", 421, 3.0),
+    ("uncompressed", "all"): ("pixels", 1440, 1.0),
+}
+
+
+@pytest.fixture(scope="module")
+def tables() -> Evaluation:
+    """What `evaluate` makes of reconstructions that differ in their noise."""
+    reference = recon("pixels", 1440, 1.0, seed=len(VARIANTS) - 1)
+    measure = Measure(BAND, 1.0, 1.0)
+    parts = [
+        evaluate(recon(*made, seed=i), label, POSITIONS, reference, truth(), measure)
+        for i, (label, made) in enumerate(VARIANTS.items())
+    ]
+    return combine(parts)
+
+
+def visible_texts(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.findobj(Text) if text.get_visible()]
+
+
+def check(figure: Figure) -> None:
+    """Nothing leaves the page, no title or letter runs into another, nothing says or is NaN."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    renderer = canvas.get_renderer()
+    box = figure.get_tightbbox(renderer)
+    width, height = figure.get_size_inches()
+    assert np.isfinite(box.extents).all()
+    assert box.x0 > -0.01
+    assert box.y0 > -0.01
+    assert box.x1 < width + 0.01
+    assert box.y1 < height + 0.01
+    assert not any("nan" in text.lower() for text in visible_texts(figure))
+    labels = [
+        label.get_window_extent(renderer)
+        for axes in figure.findobj(Axes)
+        for label in axes.get_children()
+        if isinstance(label, Text) and label.get_text()
+    ]
+    for i, one in enumerate(labels):
+        assert not any(one.overlaps(other) for other in labels[:i])
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3]
+    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 20
+
+
+def images(figure: Figure) -> list[NDArray[np.float64]]:
+    found = [image for image in figure.findobj(AxesImage) if isinstance(image, AxesImage)]
+    return [np.asarray(image.get_array(), np.float64) for image in found]
+
+
+def curves(axes: Axes) -> list[Line2D]:
+    """The lines that the legend names."""
+    return [h for h in axes.get_legend_handles_labels()[0] if isinstance(h, Line2D)]
+
+
+def xy(line: Line2D) -> NDArray[np.float64]:
+    return np.asarray(line.get_xydata(), np.float64)
+
+
+# figure 1
+
+
+def test_masks_figure_shows_masks_counts_and_what_is_kept() -> None:
+    shown = {
+        "zernike/6": basis("zernike", 6),
+        "binning/3": basis("binning", 3),
+        "uncompressed/all": basis("pixels"),
+    }
+    figure = draw_masks(pattern(), OPTICS, shown)
+    check(figure)
+    texts = visible_texts(figure)
+    for item in shown.values():
+        assert f"{figures.pretty(item.name)}\n{item.size} numbers" in texts
+    assert "recorded\n1440 numbers" in texts
+    assert any("6 masks" in text for text in texts)
+    assert "30 mrad" in texts
+    recorded, *_, everything = images(figure)[2:]
+    np.testing.assert_allclose(everything, recorded, rtol=1e-6)
+
+
+def test_kept_patterns_are_projections_for_masks_that_are_not_orthonormal() -> None:
+    """Masks that span the same space keep the same, whatever their norms and angles."""
+    plain = basis("zernike", 6)
+    assert plain.matrix is not None
+    mixing = np.random.default_rng(0).normal(size=(6, 6)) * 10
+    oblique = Basis("mine", plain.support, (mixing @ plain.matrix).astype(np.float32))
+    figure = draw_masks(pattern(), OPTICS, {"a": plain, "b": oblique})
+    one, other = images(figure)[-2:]
+    np.testing.assert_allclose(one, other, atol=1e-3 * one.max())
+
+
+@pytest.mark.parametrize("name", ["pixels", "bright-field"])
+def test_pixels_may_come_first_even_on_a_large_detector(name: str) -> None:
+    """A picture of a few masks must not build all of them: those of 250 000 pixels."""
+    optics = Optics(60e3, 0.03, 0.0, Grid((500, 420), (0.07, 0.08)))
+    recorded = pattern(OPTICS)
+    padded = np.zeros(optics.detector.shape)
+    padded[230:270, 192:228] = recorded
+    shown = {"a": basis(name, optics=optics)}
+    figure = draw_masks(padded, optics, shown)
+    check(figure)
+    assert any(f"36 of {shown['a'].size} masks" in text for text in visible_texts(figure))
+
+
+# figures 2 and 4
+
+
+def test_fsc_figure_draws_every_curve_with_its_stored_numbers(tables: Evaluation) -> None:
+    figure = draw_fsc(tables.curves, "uncompressed/all", BAND)
+    check(figure)
+    assert len(figure.axes) == 6  # Zernike, binning, the rest; reference and truth
+    drawn = []
+    for axes in figure.axes:
+        shades = [colors.to_hex(line.get_color()) for line in curves(axes)]
+        assert len(set(shades)) == len(shades)
+        drawn.append(axes.get_legend_handles_labels()[1])
+    assert drawn == [
+        ["10", "36"], ["21", "21", "45"], ["421"],
+        ["10", "36"], ["21", "21", "45"], ["421", "1440"],
+    ]  # fmt: skip
+
+
+def test_fsc_curves_are_the_table(tables: Evaluation) -> None:
+    """No line joins two reconstructions: frequencies rise along each."""
+    figure = draw_fsc(tables.curves, "uncompressed/all", BAND)
+    volume = tables.curves[tables.curves["slice"] == "volume"]
+    lines = [line for axes in figure.axes for line in curves(axes)]
+    assert all((np.diff(xy(line)[:, 0]) > 0).all() for line in lines)
+    expected = volume[(volume["against"] == "reference") & (volume["sweep"] == "zernike")].groupby(
+        "size"
+    )["fsc"]
+    for line, size in zip(lines[:2], ["10", "36"], strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), expected.get_group(size))
+
+
+def test_fsc_figure_survives_a_reference_without_company(tables: Evaluation) -> None:
+    part = tables.curves[tables.curves["sweep"].isin(["zernike", "uncompressed"])]
+    check(draw_fsc(part, "uncompressed/all", BAND))
+
+
+def test_fsc_figure_without_a_truth_has_one_row(tables: Evaluation) -> None:
+    part = tables.curves[tables.curves["against"] == "reference"]
+    figure = draw_fsc(part, "uncompressed/all", BAND)
+    check(figure)
+    assert len(figure.axes) == 3
+
+
+def test_curves_from_the_csv_draw_the_same(tables: Evaluation, tmp_path: Path) -> None:
+    tables.curves.to_csv(tmp_path / "fsc.csv", index=False)
+    read = pd.read_csv(tmp_path / "fsc.csv", dtype={"slice": str, "size": str})
+    first, second = tmp_path / "a.png", tmp_path / "b.png"
+    figures.save(draw_fsc(tables.curves, "uncompressed/all", BAND), [first])
+    figures.save(draw_fsc(read, "uncompressed/all", BAND), [second])
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_quality_figure_puts_every_variant_at_its_stored_numbers(tables: Evaluation) -> None:
+    figure = draw_quality(tables.summary, BAND)
+    check(figure)
+    assert len(figure.axes) == 2
+    volume = tables.summary[tables.summary["slice"] == "volume"]
+    for axes, against in zip(figure.axes, ("reference", "truth"), strict=True):
+        lines = curves(axes)
+        assert [line.get_label() for line in lines] == [
+            "Zernike",
+            "binning",
+            "bright-field pixels",
+            "all pixels",
+        ]
+        assert len({line.get_color() for line in lines}) == 4
+        assert len({line.get_marker() for line in lines}) == 4
+        found = sorted((x, y) for line in lines for x, y in xy(line).tolist())
+        rows = volume[volume["against"] == against]
+        assert found == sorted(zip(rows["stored_values"], rows["mean_fsc"], strict=True))
+        assert axes.get_xscale() == "log"
+    assert "0.2 to 1 1/Å" in figure.axes[0].get_ylabel()
+
+
+def test_palette_is_distinct() -> None:
+    rgb = np.array([colors.to_rgb(colour) for colour in figures.COLOURS])
+    distance = np.linalg.norm(rgb[:, None] - rgb[None], axis=-1) + np.eye(len(rgb))
+    assert distance.min() > 0.2
+    assert len(set(figures.MARKERS)) == len(figures.COLOURS)
+
+
+# figure 3
+
+
+def slice_pictures() -> dict[str, Picture]:
+    made = {
+        f"{figures.pretty(name)}\n{stored} numbers": scanned_picture(
+            recon(name, stored, noise), POSITIONS
+        )
+        for name, stored, noise in (("zernike", 36, 15.0), ("pixels", 1440, 1.0))
+    }
+    like = next(iter(made.values()))
+    return {**made, "true\npotential": true_picture(truth(), 60e3, DEPTHS, like)}
+
+
+def test_slices_figure_shows_every_slice_of_every_reconstruction() -> None:
+    figure = draw_slices(slice_pictures(), DEPTHS, 1)
+    check(figure)
+    texts = visible_texts(figure)
+    for expected in ("Zernike\n36 numbers", "true\npotential", "5 Å", "phase [rad]"):
+        assert expected in texts
+    assert "slice 2, depth 12 Å" in texts
+    assert len(figure.findobj(AxesImage)) >= 9  # the colour bar may add one
+
+
+def test_scanned_picture_covers_the_scan_and_keeps_its_coordinates() -> None:
+    whole = recon("pixels", 1440, 0.0)
+    picture = scanned_picture(whole, POSITIONS)
+    left, right, bottom, top = picture.extent
+    assert (left, right) == pytest.approx((3, 13), abs=0.46)
+    assert (top, bottom) == pytest.approx((0, 7), abs=0.38)
+    row, column = (round((picture.origin[i] - ORIGIN[i]) / SAMPLING[i]) for i in (0, 1))
+    assert picture.phase[1, 2, 5] == whole.phase[1, row + 2, column + 5]
+
+
+def test_true_picture_is_the_truth_on_the_same_pixels() -> None:
+    like = scanned_picture(recon("pixels", 1440, 0.0), POSITIONS)
+    found = true_picture(truth(), 60e3, DEPTHS, like)
+    assert found.extent == like.extent
+    np.testing.assert_allclose(found.phase, like.phase, atol=1e-3 * like.phase.max())
+
+
+# files
+
+
+def test_files_are_the_same_bytes_every_time_and_undated(tmp_path: Path) -> None:
+    names = [f"figure.{suffix}" for suffix in ("png", "pdf", "svg")]
+    for folder in ("one", "two"):
+        figure = draw_masks(pattern(), OPTICS, {"zernike/6": basis("zernike", 6)})
+        figures.save(figure, [tmp_path / folder / name for name in names])
+    for name, start in zip(names, (b"\x89PNG", b"%PDF", b"<?xml"), strict=True):
+        one, two = ((tmp_path / folder / name).read_bytes() for folder in ("one", "two"))
+        assert one.startswith(start)
+        assert one == two
+        assert not re.search(rb"CreationDate|ModDate|<dc:date>|tIME|20[2-9]\d-\d\d-\d\d", one)
+    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == sorted(names)
+
+
+def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "figure.png"
+    path.write_bytes(b"old")
+
+    def fail(_: Figure, target: Any, **__: Any) -> None:
+        Path(target).write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Figure, "savefig", fail)
+    with pytest.raises(OSError, match="disk full"):
+        figures.save(figures.new_figure(1, 1), [path])
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_names_for_people() -> None:
+    assert figures.pretty("zernike") == "Zernike"
+    assert figures.pretty("my_masks") == "my_masks"

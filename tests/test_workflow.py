@@ -1,0 +1,210 @@
+"""The miniature study through real Snakemake, from its atoms to the report in a browser."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import ROOT, skip_unless, snakemake
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from skimage.io import imread
+
+from ptychobasis.dataset import read_dataset
+from ptychobasis.results import read_reconstruction
+
+FIGURES = ("masks", "fsc", "slices", "quality")
+MINIATURE = ("--configfile", "config/test.yaml")
+
+
+def jobs(dry_run: str) -> set[str]:
+    """Rules that a dry run names in its table of jobs."""
+    table = dry_run.split("Job stats:", 1)[1].split("total", 1)[0].splitlines()[3:]
+    return {line.split()[0] for line in table if line.strip()} - {"all"}
+
+
+def test_all_figures_are_drawn(miniature: Path) -> None:
+    for name in FIGURES:
+        picture = imread(miniature / f"results/test/figures/{name}.png")[..., :3]
+        assert min(picture.shape[:2]) > 300, name
+        assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 20, name
+
+
+def test_tables_hold_every_variant(miniature: Path) -> None:
+    summary = pd.read_csv(miniature / "results/test/tables/summary.csv", dtype={"size": str})
+    variants = set(summary["sweep"] + "/" + summary["size"])
+    expected = {"zernike/3", "zernike/6", "binning/3", "svd/3"}
+    assert variants == expected | {"bright-field/all", "uncompressed/all"}
+    assert set(summary["against"]) == {"reference", "truth"}
+    itself = summary[(summary["sweep"] == "uncompressed") & (summary["against"] == "reference")]
+    np.testing.assert_allclose(itself["mean_fsc"], 1, atol=1e-6)
+    assert (summary["bytes_on_disk"] > 0).all()
+    exact = 100 * (1 - summary["stored_values"] / 1600)
+    np.testing.assert_allclose(summary["reduction_percent"], exact, rtol=1e-6)
+
+
+def test_results_are_complete_and_say_how_they_were_made(miniature: Path) -> None:
+    folder = miniature / "results/test"
+    dataset = read_dataset(folder / "dataset.h5")
+    assert dataset.scan_shape == (4, 5)
+    assert dataset.truth is not None
+    result = read_reconstruction(folder / "reconstructions/zernike/6.h5")
+    assert result.run.stored_values == 6
+    assert len(result.loss) == result.config["epochs"] == 4
+    assert result.loss[-1] < result.loss[0]
+    with h5py.File(folder / "compressed/zernike/6.h5") as file:
+        assert file["coefficients"].shape == (4, 5, 6)
+    checks = json.loads((folder / "crystal/checks.json").read_text())
+    assert checks
+    page = (folder / "provenance.html").read_text()
+    for text in ("torch", "reconstruct/zernike/6", "s per epoch", "sigma_angstrom", "seed"):
+        assert text in page
+
+
+def test_logs_and_benchmarks_are_written_for_every_job(miniature: Path) -> None:
+    folder = miniature / "results/test"
+    logs = {p.relative_to(folder / "logs").with_suffix("") for p in folder.rglob("logs/**/*.log")}
+    times = {
+        p.relative_to(folder / "benchmarks").with_suffix("")
+        for p in folder.rglob("benchmarks/**/*.tsv")
+    }
+    assert logs == times
+    assert Path("reconstruct/zernike/6") in logs
+    assert "epoch 4 of 4: loss" in (folder / "logs/reconstruct/zernike/6.log").read_text()
+
+
+def test_a_second_run_has_nothing_to_do(miniature: Path) -> None:
+    again = snakemake(miniature, *MINIATURE)
+    assert again.returncode == 0, again.stderr[-2000:]
+    assert "Nothing to be done" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "rerun"),
+    [
+        (
+            {"sweeps": {"zernike": {"reconstruction": {"epochs": 5}}}},
+            {"reconstruct", "evaluate", "provenance", "figure_fsc", "figure_slices"}
+            | {"figure_quality"},
+        ),
+        (
+            {"evaluation": {"apodisation_angstrom": 0.8}},
+            {"evaluate", "figure_fsc", "figure_quality"},
+        ),
+    ],
+)
+def test_a_changed_key_reruns_what_depends_on_it(
+    miniature: Path, tmp_path: Path, change: dict[str, Any], rerun: set[str]
+) -> None:
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text(yaml.safe_dump(change))
+    dry = snakemake(miniature, *MINIATURE, str(overlay), "--dry-run")
+    assert dry.returncode == 0, dry.stderr[-2000:]
+    assert jobs(dry.stdout) == rerun
+
+
+def test_a_study_starts_from_anyones_data_set(miniature: Path, tmp_path: Path) -> None:
+    study = yaml.safe_load((ROOT / "config/test.yaml").read_text())
+    for block in ("crystal", "microscope", "scan", "detector", "simulation"):
+        del study[block]
+    study["study"] = "mine"
+    study["dataset"] = {"file": "mine.h5"}
+    shutil.copy(miniature / "results/test/dataset.h5", tmp_path / "mine.h5")
+    with h5py.File(tmp_path / "mine.h5", "a") as file:
+        del file["truth"]  # nobody knows the truth of a measurement
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(study))
+    done = snakemake(tmp_path, "--configfile", "mine.yaml")
+    assert done.returncode == 0, done.stderr[-3000:]
+    ours = read_reconstruction(miniature / "results/test/reconstructions/svd/3.h5")
+    theirs = read_reconstruction(tmp_path / "results/mine/reconstructions/svd/3.h5")
+    np.testing.assert_array_equal(theirs.phase, ours.phase)
+    assert all((tmp_path / f"results/mine/figures/{name}.png").exists() for name in FIGURES)
+
+
+def test_a_broken_data_set_stops_with_one_sentence(miniature: Path, tmp_path: Path) -> None:
+    study = yaml.safe_load((ROOT / "config/test.yaml").read_text())
+    for block in ("crystal", "microscope", "scan", "detector", "simulation"):
+        del study[block]
+    study["dataset"] = {"file": "mine.h5"}
+    shutil.copy(miniature / "results/test/dataset.h5", tmp_path / "mine.h5")
+    with h5py.File(tmp_path / "mine.h5", "a") as file:
+        file["patterns"][1, 2, 3, 4] = -1
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(study))
+    done = snakemake(tmp_path, "--configfile", "mine.yaml")
+    assert done.returncode != 0
+    assert "mine.h5: the pattern (1, 2) of 'patterns' holds negative intensities" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "results/test/compressed").exists()
+
+
+def test_a_wrong_key_is_refused_before_any_job(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("sweeps: {zernike: {sizes: [36, 37]}}\n")
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    done = snakemake(tmp_path, "--dry-run", "--configfile", "config/test.yaml", "mine.yaml")
+    assert done.returncode != 0
+    message = done.stderr + done.stdout
+    assert "sweeps.zernike.sizes" in message
+    assert "Traceback" not in message
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("name", ["demo", "paper", "oxide"])
+def test_shipped_studies_plan_their_jobs(name: str, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    dry = snakemake(tmp_path, "--dry-run", "--configfile", f"config/{name}.yaml")
+    assert dry.returncode == 0, dry.stderr[-2000:]
+    assert {"crystal", "simulate_phonon", "reconstruct", "figure_slices"} <= jobs(dry.stdout)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    skip_unless(chromium and driver, "the Debian packages chromium and chromium-driver are needed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(chromium)
+    for flag in (
+        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+        "--no-first-run", "--disable-background-networking", "--disable-component-update",
+        "--disable-sync", "--window-size=1400,1000",
+    ):  # fmt: skip
+        options.add_argument(flag)
+    session = webdriver.Chrome(service=Service(str(driver)), options=options)
+    session.implicitly_wait(10)
+    yield session
+    session.quit()
+
+
+def test_the_report_shows_the_figures(miniature: Path, browser: Any) -> None:
+    report = miniature / "report.html"
+    made = snakemake(miniature, *MINIATURE, "--report", str(report))
+    assert made.returncode == 0, made.stderr[-2000:]
+    browser.get(report.as_uri())
+    browser.find_element("xpath", "//*[text()='Figures']").click()
+    rows = browser.find_elements("xpath", "//tbody/tr")
+    assert [row.text.split()[0] for row in rows] == ["1", "2", "3", "4"]
+    for row in rows:
+        row.find_element("css selector", "a[iconname=eye]").click()
+        frame = browser.find_element("css selector", "img[src^='data:image/png'], iframe")
+        picture = browser.execute_script(
+            "const e = arguments[0]; const i = e.tagName == 'IMG' ? e :"
+            " e.contentDocument.querySelector('img'); return [i.naturalWidth, i.naturalHeight]",
+            frame,
+        )
+        assert min(picture) > 300
+    browser.save_screenshot(str(miniature / "report.png"))
+
+
+def test_the_package_runs_outside_the_checkout(tmp_path: Path) -> None:
+    code = "import ptychobasis.bases as b; print(len(b.BASES))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) >= 6
