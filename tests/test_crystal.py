@@ -12,15 +12,9 @@ from ase.spacegroup import crystal
 from matscipy.neighbours import neighbour_list
 from scipy.spatial import cKDTree
 
-from ptychobasis.crystal import (
-    DislocationRecipe,
-    coordination,
-    dislocation,
-    from_file,
-    read_atoms,
-    write_atoms,
-)
+from ptychobasis.crystal import from_file, read_atoms, write_atoms
 from ptychobasis.crystal_checks import Report, burgers_vector, report, verify
+from ptychobasis.dislocation import DislocationRecipe, coordination, dislocation
 from ptychobasis.errors import StudyError
 
 A = 5.431
@@ -195,7 +189,7 @@ def test_a_recipe_that_cannot_be_built_is_refused(
 
 
 def test_forces_that_do_not_converge_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ptychobasis.crystal._MAX_STEPS", 2)
+    monkeypatch.setattr("ptychobasis.dislocation._MAX_STEPS", 2)
     with pytest.raises(StudyError, match=r"force_tolerance_ev_per_angstrom = 0\.02"):
         dislocation(SIZE, 2, replace(RECIPE, relax_radius_angstrom=6))
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
-from ptychobasis.crystal import FIRST_SHELL, coordination, fault_distance
+from ptychobasis.dislocation import FIRST_SHELL, coordination, fault_distance
 from ptychobasis.errors import StudyError
 
 Float = NDArray[np.floating]

@@ -4,10 +4,10 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from ptychobasis.config import Simulation, Study
-from ptychobasis.crystal import DislocationRecipe, dislocation, from_file
+from ptychobasis.config import Study
+from ptychobasis.crystal import from_file
+from ptychobasis.dislocation import DislocationRecipe, dislocation
 from ptychobasis.errors import StudyError
-from ptychobasis.simulation import Numerics
 
 _MARGIN = 4.0  # [Å], so that atoms beyond the window's edge still lend it their tails
 
@@ -34,20 +34,6 @@ def scan_positions(study: Study, atoms: Atoms) -> NDArray[np.float64]:
     if study.scan is not None and study.scan.centre_angstrom is not None:
         centre = centre + study.scan.centre_angstrom
     return study.scan_positions() + centre
-
-
-def numerics(simulation: Simulation | None) -> Numerics:
-    """How finely abTEM is to compute."""
-    if simulation is None:
-        raise StudyError("a study that starts from dataset.file has nothing to simulate")
-    return Numerics(
-        sampling=simulation.sampling_angstrom,
-        slice_thickness=simulation.slice_thickness_angstrom,
-        parametrization=simulation.parametrization,
-        sigmas=simulation.frozen_phonons.sigma_angstrom,
-        batch=simulation.batch,
-        device=simulation.device,
-    )
 
 
 def electrons_per_pattern(study: Study) -> float | None:

@@ -17,6 +17,6 @@ if SIMULATED:
             runtime=lambda wildcards, attempt: 30 * attempt,
         params:
             settings=settings("crystal", "scan", "detector"),
-            code=code_digest("crystal_checks"),
+            code=[code_digest("plan"), code_digest("crystal_checks")],
         script:
             "../scripts/crystal.py"

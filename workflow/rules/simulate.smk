@@ -17,7 +17,7 @@ if SIMULATED:
             runtime=lambda wildcards, attempt: 240 * attempt,
         params:
             settings=simulation_settings(),
-            code=code_digest("simulation"),
+            code=[code_digest("plan"), code_digest("simulation")],
         script:
             "../scripts/simulate_phonon.py"
 

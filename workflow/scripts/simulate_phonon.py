@@ -4,18 +4,28 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ptychobasis import plan, simulation
+from ptychobasis import simulation
 from ptychobasis.crystal import read_atoms
 from ptychobasis.dataset import Truth, write_dataset
 from ptychobasis.job import job
+from ptychobasis.plan import scan_positions
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job(snakemake) as study:
     atoms = read_atoms(Path(snakemake.input.atoms))
-    optics, numerics = study.optics(), plan.numerics(study.simulation)
-    positions = plan.scan_positions(study, atoms)
+    optics, keys = study.optics(), study.simulation
+    assert keys is not None  # this rule is there only if the study is simulated
+    numerics = simulation.Numerics(
+        sampling=keys.sampling_angstrom,
+        slice_thickness=keys.slice_thickness_angstrom,
+        parametrization=keys.parametrization,
+        sigmas=keys.frozen_phonons.sigma_angstrom,
+        batch=keys.batch,
+        device=keys.device,
+    )
+    positions = scan_positions(study, atoms)
     phonon = int(snakemake.wildcards.phonon)
     potential = simulation.phonon_potential(atoms, numerics, seed=study.seed * 10_000 + phonon)
     logging.info(
