@@ -47,7 +47,8 @@ def code_digest(module: str) -> str:
     """Digest of a module of this package and of all modules of the package that it imports.
 
     Snakemake reruns a rule when its script changes, not when what the script imports does;
-    with this digest among a rule's parameters it does both.
+    with this digest among a rule's parameters it does both. Modules that only read the
+    configuration do not count, for its values are parameters of their own.
     """
     found: dict[str, bytes] = {}
     waiting = [module]
@@ -70,4 +71,5 @@ def _package_modules(node: ast.ImportFrom) -> list[str]:
     if package != "ptychobasis":
         return []
     names = [module] if module else [alias.name for alias in node.names]
-    return [name for name in names if (_PACKAGE / f"{name}.py").exists()]
+    known = [name for name in names if (_PACKAGE / f"{name}.py").exists()]
+    return [name for name in known if not name.startswith("config")]

@@ -1,5 +1,5 @@
-import shlex
-import sys
+import os
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
@@ -11,6 +11,11 @@ try:
     STUDY = load_study(config, " + ".join(map(str, workflow.configfiles)) or "config")
 except StudyError as error:
     raise WorkflowError(str(error))
+
+# jobs in environments of their own (--sdm conda) find the package of this checkout
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(Path(workflow.basedir) / "src"), os.environ.get("PYTHONPATH", "")]
+).rstrip(os.pathsep)
 
 RESULTS = f"results/{STUDY.study}"
 VARIANTS = [f"{sweep}/{size}" for sweep, size in STUDY.variants()]

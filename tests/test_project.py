@@ -1,0 +1,34 @@
+"""The pins of pip and conda agree, and every page that the README names is there."""
+
+import re
+import tomllib
+
+import yaml
+from conftest import ROOT
+
+CONDA_NAMES = {"torch": "pytorch", "snakemake": "snakemake-minimal"}
+
+
+def pip_pins() -> dict[str, str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pairs = (re.split("==|>=", line) for line in project["dependencies"] if "==" in line)
+    return {CONDA_NAMES.get(name, name): version for name, version in pairs}
+
+
+def test_conda_and_pip_install_the_same_versions() -> None:
+    environment = yaml.safe_load((ROOT / "envs/study.yaml").read_text())
+    pairs = (line.split("=") for line in environment["dependencies"] if "=" in line)
+    conda = {name: version for name, version in pairs if name != "python"}
+    assert conda == pip_pins()
+
+
+def test_torch_is_pinned_exactly() -> None:
+    assert pip_pins()["pytorch"] == "2.13.0"
+
+
+def test_links_of_the_pages_lead_somewhere() -> None:
+    pages = [ROOT / "README.md", ROOT / "config/README.md", *ROOT.glob("docs/*.md")]
+    for page in pages:
+        links = re.findall(r"\]\(([^)#:]+)\)|src=\"([^\":]+)\"", page.read_text())
+        for link in (a or b for a, b in links):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"

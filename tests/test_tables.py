@@ -1,0 +1,226 @@
+"""Tables and pages on small frames, and the average over frozen-phonon configurations."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+
+from ptychobasis.bases import Request, build_basis
+from ptychobasis.compressed import write_compressed
+from ptychobasis.config import load_study
+from ptychobasis.dataset import Truth, read_dataset, write_dataset
+from ptychobasis.ensemble import average_configurations
+from ptychobasis.files import open_hdf5, stored_bytes
+from ptychobasis.grid import Grid
+from ptychobasis.optics import Optics
+from ptychobasis.pages import write_provenance
+from ptychobasis.results import Reconstruction, Run
+from ptychobasis.tables import add_sizes, overview, write_csv, write_html, write_page
+
+ROOT = Path(__file__).parents[1]
+OPTICS = Optics(60e3, 0.03, 0.0, Grid((16, 14), (0.3, 0.35)))
+POSITIONS = np.stack(np.meshgrid(np.arange(4.0), np.arange(5.0), indexing="ij"), axis=-1)
+VARIANTS = {("zernike", "6"): 6, ("zernike", "3"): 3, ("uncompressed", "all"): 224}
+
+
+def summary(truth: bool = True) -> pd.DataFrame:
+    """A frame as `evaluate` makes it; the score tells variant, comparison and slice."""
+    rows = []
+    for i, ((sweep, size), stored) in enumerate(VARIANTS.items()):
+        for j, against in enumerate(["reference", "truth"] if truth else ["reference"]):
+            for k, part in enumerate(["0", "1", "volume"]):
+                basis = {"uncompressed": "pixels"}.get(sweep, sweep)
+                score = 0.1 + 0.2 * i + 0.05 * j + 0.01 * k
+                rows.append(
+                    {"sweep": sweep, "size": size, "basis": basis, "stored_values": stored,
+                     "against": against, "slice": part, "mean_fsc": score,
+                     "resolution_half": 1 + score, "resolution_143": 0.5 + score,
+                     "seconds_per_epoch": 0.25}
+                )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def compressed(folder: Path) -> dict[tuple[str, str], Path]:
+    files = {}
+    for (sweep, size), stored in VARIANTS.items():
+        name = "pixels" if sweep == "uncompressed" else sweep
+        basis = build_basis(name, Request(OPTICS, stored))
+        patterns = np.random.default_rng(0).random((20, 16, 14))
+        path = folder / sweep / f"{size}.h5"
+        write_compressed(path, OPTICS, POSITIONS, basis, [basis.forward(patterns)])
+        files[sweep, size] = path
+    return files
+
+
+def test_overview_has_one_row_per_variant_with_both_scores() -> None:
+    table = overview(summary())
+    assert table["stored_values"].tolist() == [224, 3, 6]
+    # the resolution is that of the volume against the truth
+    expected = {224: (0.52, 0.57), 3: (0.32, 0.37), 6: (0.12, 0.17)}
+    for row in table.itertuples():
+        reference, truth = expected[int(str(row.stored_values))]
+        assert (row.reference, row.truth) == pytest.approx((reference, truth))
+        assert row.resolution_half == pytest.approx(1 + truth)
+
+
+def test_overview_without_a_truth_tells_the_reference() -> None:
+    table = overview(summary(truth=False))
+    assert len(table) == 3
+    assert "truth" not in table
+    np.testing.assert_allclose(table["resolution_half"], 1 + table["reference"])
+
+
+def test_sizes_are_those_of_the_files(tmp_path: Path) -> None:
+    files, before = compressed(tmp_path), summary()
+    table = add_sizes(before, files)
+    pd.testing.assert_frame_equal(table[before.columns.tolist()], before)
+    for (sweep, size), path in files.items():
+        rows = table[(table["sweep"] == sweep) & (table["size"] == size)]
+        assert len(rows) == 6
+        assert set(rows["bytes_on_disk"]) == {stored_bytes(path, "coefficients")}
+        less = 100 * (1 - VARIANTS[sweep, size] / 224)
+        np.testing.assert_allclose(rows["reduction_percent"], less, atol=1e-12)
+
+
+def test_csv_returns_what_was_written(tmp_path: Path) -> None:
+    write_csv(summary(), tmp_path / "t" / "summary.csv")
+    read = pd.read_csv(tmp_path / "t" / "summary.csv", dtype={"slice": str, "size": str})
+    pd.testing.assert_frame_equal(read, summary(), rtol=1e-6, check_dtype=False)
+    assert [path.name for path in (tmp_path / "t").iterdir()] == ["summary.csv"]
+
+
+def test_page_holds_the_overview(tmp_path: Path) -> None:
+    full = add_sizes(summary(), compressed(tmp_path))
+    before = full.copy()
+    write_page(full, tmp_path / "page.html")
+    pd.testing.assert_frame_equal(full, before)
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert re.findall(r"<th>(.*?)</th>", text) == [
+        "basis", "size", "numbers per pattern", "reduction [%]", "size on disk [kB]",
+        "FSC with the reference", "FSC with the truth", "resolution at 0.5 [Å]",
+        "resolution at 0.143 [Å]", "s per epoch",
+    ]  # fmt: skip
+    rows = [re.findall(r"<td>(.*?)</td>", row) for row in text.split("<tr>")[1:]]
+    assert rows[0][:4] == ["pixels", "all", "224", "0.0000"]
+    assert rows[2][:4] == ["zernike", "6", "6", "97.3214"]
+    assert rows[2][5:7] == ["0.120", "0.170"]
+    for outside in ("http", "<script", "<link", "src="):
+        assert outside not in text
+
+
+def test_pages_escape_names_from_files(tmp_path: Path) -> None:
+    table = summary().replace({"basis": {"zernike": "<b>mine</b>"}})
+    write_page(add_sizes(table, compressed(tmp_path)), tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "&lt;b&gt;mine&lt;/b&gt;" in text
+    assert "<b>mine" not in text
+
+
+def test_html_is_written_whole(tmp_path: Path) -> None:
+    write_html(tmp_path / "a.html", "Å", "<p>text</p>", "<table></table>")
+    text = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert text.startswith("<!doctype html>")
+    assert text.rstrip().endswith("</html>")
+    assert "<title>Å</title>" in text
+
+
+def test_provenance_page_tells_software_runs_jobs_and_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    study = load_study(ROOT / "config" / "test.yaml")
+    results = {
+        f"zernike/{size}": Reconstruction(
+            np.zeros((1, 2, 2), np.float32), np.ones((2, 2), np.complex64), np.array([1, 0.125]),
+            (0.0,), (0.3, 0.3), (0.0, 0.0), 60e3, 0.03,
+            Run("zernike", size, "cpu", 7, 0.5, 40.0, 3 * 10**8), {}, {"numpy": "9.8.7"},
+        )
+        for size in (3, 6)
+    }  # fmt: skip
+    jobs = tmp_path / "jobs" / "compress" / "zernike"
+    jobs.mkdir(parents=True)
+    (jobs / "3.tsv").write_text("s\th:m:s\tmax_rss\n12.34\t0:00:12\t456.78\n")
+    write_provenance(tmp_path / "p.html", study, results, tmp_path / "jobs")
+    text = (tmp_path / "p.html").read_text(encoding="utf-8")
+    assert text.count("9.8.7") == 1
+    for cell in ("zernike/3", "zernike/6", "0.125", "300", "compress/zernike/3", "12.3", "456.8"):
+        assert f"<td>{cell}</td>" in text
+    found = re.search(r"<pre>(.*)</pre>", text, re.DOTALL)
+    assert found is not None
+    assert json.loads(found[1].replace("&quot;", '"')) == study.model_dump(mode="json")
+
+
+# frozen phonons
+
+
+def members(folder: Path, patterns: NDArray[np.floating]) -> list[Path]:
+    """A data set of each of ``(configurations, scan_y, scan_x, ky, kx)`` patterns."""
+    paths = []
+    for i, part in enumerate(patterns):
+        potential = np.full((2, 6, 5), float(i + 1), np.float32)
+        potential[0, 2, 3] = 10 * i
+        truth = Truth(potential, (0.1, 0.2), (-1.0, 2.0), 3.0)
+        paths.append(folder / f"{i}.h5")
+        write_dataset(paths[-1], OPTICS, POSITIONS, part, truth)
+    return paths
+
+
+def all_patterns(path: Path) -> NDArray[np.floating]:
+    return np.concatenate([block for _, block in read_dataset(path).blocks()])
+
+
+def test_configurations_are_averaged_incoherently(tmp_path: Path) -> None:
+    patterns = np.random.default_rng(0).random((3, 4, 5, 16, 14)).astype(np.float32) / 224
+    average_configurations(
+        members(tmp_path, patterns), tmp_path / "mean.h5", about={"config": {"study": "x"}}
+    )
+    mean = read_dataset(tmp_path / "mean.h5")
+    expected = patterns.astype(float).mean(axis=0).reshape(20, 16, 14)
+    np.testing.assert_allclose(all_patterns(tmp_path / "mean.h5"), expected, rtol=1e-6)
+    np.testing.assert_array_equal(mean.positions, POSITIONS)
+    assert mean.optics.detector.sampling == pytest.approx(OPTICS.detector.sampling)
+    truth = mean.truth
+    assert truth is not None
+    assert (truth.sampling, truth.origin, truth.slice_thickness) == ((0.1, 0.2), (-1.0, 2.0), 3.0)
+    assert truth.potential[0, 2, 3] == 10
+    assert truth.potential[1].tolist() == np.full((6, 5), 2.0).tolist()
+    with open_hdf5(tmp_path / "mean.h5", "ptychobasis-dataset") as file:
+        assert '"study": "x"' in file.attrs["provenance"]
+
+
+def test_one_configuration_without_noise_is_kept_as_it_is(tmp_path: Path) -> None:
+    patterns = np.random.default_rng(0).random((1, 4, 5, 16, 14)).astype(np.float32)
+    average_configurations(members(tmp_path, patterns), tmp_path / "mean.h5")
+    np.testing.assert_array_equal(all_patterns(tmp_path / "mean.h5"), patterns.reshape(20, 16, 14))
+
+
+def test_noise_has_the_mean_and_variance_of_counted_electrons(tmp_path: Path) -> None:
+    """Of the average, not of each configuration: the electrons are counted once."""
+    electrons = 5000.0
+    rates = np.random.default_rng(1).random((16, 14)) * (2 / 224)
+    patterns = np.stack([np.broadcast_to(rates * f, (4, 5, 16, 14)) for f in (0.5, 1.5)])
+    average_configurations(members(tmp_path, patterns), tmp_path / "mean.h5", electrons, seed=3)
+    counts = all_patterns(tmp_path / "mean.h5").astype(float) * electrons
+    np.testing.assert_allclose(counts, np.rint(counts), atol=1e-3)
+    expected = rates * electrons
+    score = (counts - expected) / np.sqrt(expected)
+    n = score.size
+    assert abs(score.mean()) < 4 / np.sqrt(n)
+    assert abs(score.var() - 1) < 4 * np.sqrt((2 + (1 / expected).mean()) / n)
+    # no two pixels or patterns share their noise
+    flat = score.reshape(20, -1)
+    shared = np.asarray(np.corrcoef(flat)) - np.eye(20)
+    assert abs(shared).max() < 6 / np.sqrt(224)
+
+
+def test_noise_follows_the_seed(tmp_path: Path) -> None:
+    paths = members(tmp_path, np.full((2, 4, 5, 16, 14), 1 / 224))
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        average_configurations(paths, tmp_path / f"{name}.h5", 500, seed)
+    a, b, c = (all_patterns(tmp_path / f"{name}.h5") for name in "abc")
+    np.testing.assert_array_equal(a, b)
+    assert (a != c).mean() > 0.3
