@@ -100,7 +100,8 @@ def process() -> Iterator[None]:
     finally:
         for handler in root.handlers:
             handler.close()
-        root.handlers, root.level = handlers, level
+        root.handlers = handlers
+        root.setLevel(level)
 
 
 @pytest.fixture(autouse=True)
