@@ -8,8 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ptychobasis.figures import COLOURS, MARKERS, label_panel, new_figure, pretty
+from ptychobasis.figures import COLOURS, MARKERS, new_figure, pretty
 
+_SHORT = {"reference": "uncompressed", "truth": "true potential"}
 _AGAINST = {"reference": "the uncompressed reconstruction", "truth": "the true potential"}
 
 
@@ -29,15 +30,21 @@ def draw_fsc(curves: pd.DataFrame, reference: str, band: tuple[float, float]) ->
     for axes_row, against in zip(grid, rows, strict=True):
         for axes, sweeps in zip(axes_row, panels, strict=True):
             part = volume[(volume["against"] == against) & volume["sweep"].isin(sweeps)]
-            if against == "reference":
-                part = part[part["sweep"] + "/" + part["size"].astype(str) != reference]
-            _draw_family(axes, part)
+            hidden = reference if against == "reference" else ""
+            _draw_family(axes, part, hidden)
             _frame(axes, band)
-        axes_row[0].set_ylabel(f"FSC with\n{_AGAINST[against]}")
+        axes_row[0].set_ylabel(f"FSC with the\n{_SHORT[against]}")
     for axes in grid[-1]:
         axes.set_xlabel("spatial frequency [1/Å]")
+        axes.legend(
+            title="stored numbers", loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=3,
+            fontsize=7.5, title_fontsize=7.5, handlelength=1.2, columnspacing=1.0,
+        )  # fmt: skip
+    for axes, sweeps in zip(grid[0], panels, strict=True):
+        bases = volume.loc[volume["sweep"].isin(sweeps), "basis"]
+        axes.set_title(", ".join(dict.fromkeys(map(pretty, bases))))
     for letter, axes in zip("abcdefghijklmnop", grid.flat, strict=False):
-        label_panel(axes, letter)
+        axes.set_title(letter, loc="left", fontweight="bold")
     return figure
 
 
@@ -67,7 +74,7 @@ def draw_quality(summary: pd.DataFrame, band: tuple[float, float]) -> Figure:
     panels[0].set_ylabel(f"mean FSC, {band[0]:g} to {band[1]:g} 1/Å")
     panels[-1].legend(loc="lower right")
     for letter, axes in zip("ab", panels, strict=False):
-        label_panel(axes, letter)
+        axes.set_title(letter, loc="left", fontweight="bold")
     return figure
 
 
@@ -79,15 +86,13 @@ def _sweep_panels(volume: pd.DataFrame) -> list[list[str]]:
     return [*panels, single] if single else panels
 
 
-def _draw_family(axes: Axes, part: pd.DataFrame) -> None:
+def _draw_family(axes: Axes, part: pd.DataFrame, hidden: str) -> None:
+    """One line for each size, in colours that do not depend on what is `hidden`."""
     families = list(part.groupby(["stored_values", "sweep", "size"], sort=True))
-    if not families:  # the reference is alone in its panel
-        return
     shades = mpl.colormaps["viridis"](np.linspace(0, 0.88, max(len(families), 2)))
-    for ((stored, *_), curve), shade in zip(families, shades, strict=False):
-        axes.plot(curve["q_per_angstrom"], curve["fsc"], color=shade, label=f"{stored}")
-    names = ", ".join(dict.fromkeys(map(pretty, part["basis"])))
-    axes.legend(title=names, loc="lower left", fontsize=7, title_fontsize=7.5, handlelength=1.2)
+    for ((stored, sweep, size), curve), shade in zip(families, shades, strict=False):
+        if f"{sweep}/{size}" != hidden:
+            axes.plot(curve["q_per_angstrom"], curve["fsc"], color=shade, label=f"{stored}")
 
 
 def _frame(axes: Axes, band: tuple[float, float]) -> None:

@@ -58,7 +58,9 @@ def save(figure: Figure, paths: Iterable[str | Path]) -> None:
     }
     for path in map(Path, paths):
         with atomic(path) as temporary:
-            figure.savefig(temporary, metadata=undated[path.suffix])
+            figure.savefig(
+                temporary, metadata=undated[path.suffix], bbox_inches="tight", pad_inches=0.05
+            )
     plt.close(figure)
 
 

@@ -3,7 +3,6 @@
 import ast
 import hashlib
 import logging
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,11 +27,12 @@ def job(snakemake: Any) -> Iterator[Study]:
         handlers.append(logging.FileHandler(snakemake.log[0], mode="w"))
     name = "/".join((snakemake.rule, *snakemake.wildcards))
     form = f"%(asctime)s {name}: %(message)s"
-    logging.basicConfig(level=logging.INFO, format=form, datefmt="%H:%M:%S", handlers=handlers)
+    logging.basicConfig(
+        level=logging.INFO, format=form, datefmt="%H:%M:%S", handlers=handlers, force=True
+    )
     for noisy in ("matplotlib", "fontTools", "distributed", "numba"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     log = logging.getLogger(__name__)
-    os.environ.setdefault("OMP_NUM_THREADS", str(snakemake.threads))
     try:
         yield load_study(snakemake.config, "config")
     except StudyError as error:
