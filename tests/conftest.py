@@ -14,9 +14,11 @@ ROOT = Path(__file__).parents[1]
 def snakemake(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the workflow of this checkout in `directory`."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-    command += ["--directory", str(directory), "--cores", "2", *arguments]
+    command += ["--cores", "2", *arguments]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    return subprocess.run(
+        command, cwd=directory, capture_output=True, text=True, env=environment, check=False
+    )
 
 
 def skip_unless(found: object, reason: str) -> None:

@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +42,12 @@ def job(snakemake: Any) -> Iterator[Study]:
     except Exception:
         log.exception("error")
         raise SystemExit(1) from None
+
+
+def share_package() -> None:
+    """Let jobs in environments of their own (``--sdm conda``) import this very package."""
+    paths = [str(_PACKAGE.parent), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    os.environ["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
 
 
 def code_digest(module: str) -> str:

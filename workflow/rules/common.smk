@@ -1,21 +1,15 @@
-import os
-from pathlib import Path
-
 from snakemake.exceptions import WorkflowError
 
 from ptychobasis.config import load_study
 from ptychobasis.errors import StudyError
-from ptychobasis.job import code_digest
+from ptychobasis.job import code_digest, share_package
 
 try:
     STUDY = load_study(config, " + ".join(map(str, workflow.configfiles)) or "config")
 except StudyError as error:
     raise WorkflowError(str(error))
 
-# jobs in environments of their own (--sdm conda) find the package of this checkout
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    [str(Path(workflow.basedir) / "src"), os.environ.get("PYTHONPATH", "")]
-).rstrip(os.pathsep)
+share_package()
 
 RESULTS = f"results/{STUDY.study}"
 VARIANTS = [f"{sweep}/{size}" for sweep, size in STUDY.variants()]
