@@ -28,7 +28,7 @@ NAMES = {
 }
 STYLE = {
     "figure.dpi": 150,
-    "savefig.dpi": 200,
+    "savefig.dpi": 150,
     "font.size": 9,
     "axes.titlesize": 9,
     "axes.labelsize": 9,
