@@ -1,5 +1,6 @@
 """The reconstruction: from stored numbers to the phase of each slice."""
 
+import json
 import logging
 import math
 import resource
@@ -14,6 +15,7 @@ import torch
 from tqdm import tqdm
 
 from ptychobasis.bases import dark_field
+from ptychobasis.checkpoint import Checkpoint
 from ptychobasis.compressed import Compressed
 from ptychobasis.errors import StudyError
 from ptychobasis.grid import Grid
@@ -61,6 +63,7 @@ class State:
         generator: draws the order of the scan positions.
         start: loss of the first batch before the first step.
         losses: mean loss of each epoch so far.
+        seconds: spent on them.
     """
 
     phase: torch.Tensor
@@ -68,6 +71,27 @@ class State:
     generator: np.random.Generator
     start: float | None = None
     losses: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def content(self) -> dict[str, Any]:
+        """Everything as plain values and tensors, for a checkpoint."""
+        return {
+            "phase": self.phase.detach(),
+            "optimiser": self.optimiser.state_dict(),
+            "generator": json.dumps(self.generator.bit_generator.state),
+            "start": self.start,
+            "losses": self.losses,
+            "seconds": self.seconds,
+        }
+
+    def restore(self, content: Mapping[str, Any]) -> None:
+        """Go back to what `content` returned."""
+        with torch.no_grad():
+            self.phase.copy_(content["phase"])
+        self.optimiser.load_state_dict(content["optimiser"])
+        self.generator.bit_generator.state = json.loads(content["generator"])
+        self.start = content["start"]
+        self.losses, self.seconds = list(content["losses"]), content["seconds"]
 
 
 def choose_device(name: str, gpus: int | None = None) -> torch.device:
@@ -93,6 +117,7 @@ def reconstruct(
     seed: int,
     device: torch.device | None = None,
     about: Mapping[str, Any] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Reconstruction:
     """Find the phase of each slice whose patterns give the stored numbers.
 
@@ -106,6 +131,8 @@ def reconstruct(
         seed: of the start and of the order of the positions.
         device: where to compute; None chooses by the settings.
         about: configuration to keep in the result.
+        checkpoint: where to keep the state; a run that was killed goes on from there and, on
+            the CPU, ends with the very bits of one that was not.
 
     Raises:
         StudyError: the reconstruction diverges, or settings and data do not go together.
@@ -114,15 +141,11 @@ def reconstruct(
     device = device or choose_device(settings.device)
     model, loss, spectrum = _prepare(data, settings, device)
     state = _start(model, settings, seed)
-    began = time.perf_counter()
-    with tqdm(range(settings.epochs), unit="epoch", disable=not sys.stderr.isatty()) as bar:
-        for epoch in bar:
-            state.losses.append(_epoch(state, model, loss, spectrum, settings))
-            _stop_if_diverged(state)
-            bar.set_postfix(loss=f"{state.losses[-1]:.3e}")
-            if epoch % max(1, settings.epochs // 10) == 0 or epoch == settings.epochs - 1:
-                log.info("epoch %d of %d: loss %.4e", epoch + 1, settings.epochs, state.losses[-1])
-    seconds = (time.perf_counter() - began) / settings.epochs
+    if checkpoint is not None and (content := checkpoint.load()) is not None:
+        state.restore(content)
+        log.info("going on after epoch %d, from %s", len(state.losses), checkpoint.path)
+    _run(state, model, loss, spectrum, settings, checkpoint)
+    seconds = state.seconds / settings.epochs
     run = Run(
         basis=data.basis.name,
         stored_values=data.basis.size,
@@ -144,6 +167,34 @@ def reconstruct(
         run=run,
         config=dict(about or {}),
     )
+
+
+def _run(
+    state: State,
+    model: Multislice,
+    loss: CoefficientLoss,
+    spectrum: torch.Tensor,
+    settings: Settings,
+    checkpoint: Checkpoint | None,
+) -> None:
+    """Bring the state to the last epoch."""
+    epochs, saved = settings.epochs, time.monotonic()
+    bar = tqdm(total=epochs, initial=len(state.losses), unit="epoch",
+               disable=not sys.stderr.isatty())  # fmt: skip
+    with bar:
+        while len(state.losses) < epochs:
+            began = time.perf_counter()
+            state.losses.append(_epoch(state, model, loss, spectrum, settings))
+            state.seconds += time.perf_counter() - began
+            _stop_if_diverged(state)
+            bar.update()
+            bar.set_postfix(loss=f"{state.losses[-1]:.3e}")
+            done = len(state.losses)
+            if done % max(1, epochs // 10) == 0 or done in (1, epochs):
+                log.info("epoch %d of %d: loss %.4e", done, epochs, state.losses[-1])
+            if checkpoint is not None and time.monotonic() - saved >= checkpoint.seconds:
+                checkpoint.save(state.content())
+                saved = time.monotonic()
 
 
 def model_grid(detector: Grid, model_pixels: tuple[int, int] | None) -> Grid:

@@ -16,6 +16,7 @@ rule reconstruct:
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         settings=reconstruction_settings,
+        checkpoint=f"{RESULTS}/checkpoints/{{sweep}}/{{size}}.pt",
         code=code_digest("reconstruction"),
     script:
         "../scripts/reconstruct.py"

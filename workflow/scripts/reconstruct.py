@@ -1,9 +1,11 @@
 """Reconstruct the phase of each slice from a compressed file alone."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
+from ptychobasis.checkpoint import Checkpoint, fingerprint
 from ptychobasis.compressed import read_compressed
 from ptychobasis.job import job
 from ptychobasis.reconstruction import choose_device, reconstruct
@@ -16,11 +18,20 @@ with job(snakemake) as study:
     torch.set_num_threads(snakemake.threads)
     settings = study.recon(snakemake.wildcards.sweep)
     device = choose_device(settings.device, snakemake.resources.get("gpu"))
-    result = reconstruct(
-        read_compressed(snakemake.input.compressed),
-        settings,
-        study.seed,
-        device,
-        settings.model_dump(mode="json"),
+    data = read_compressed(snakemake.input.compressed)
+    about = settings.model_dump(mode="json")
+    kept = Checkpoint(
+        Path(snakemake.params.checkpoint),
+        fingerprint(
+            {
+                "settings": snakemake.params.settings,
+                "code": snakemake.params.code,
+                "device": device.type,
+            },
+            data.coefficients,
+            data.positions,
+        ),
     )
+    result = reconstruct(data, settings, study.seed, device, about, kept)
     write_reconstruction(snakemake.output.reconstruction, result)
+    kept.remove()
