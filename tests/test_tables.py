@@ -39,6 +39,7 @@ def summary(truth: bool = True) -> pd.DataFrame:
                     {"sweep": sweep, "size": size, "basis": basis, "stored_values": stored,
                      "against": against, "slice": part, "mean_fsc": score,
                      "resolution_half": 1 + score, "resolution_143": 0.5 + score,
+                     "resolution_half_is_bound": False, "resolution_143_is_bound": i == 1,
                      "seconds_per_epoch": 0.25}
                 )  # fmt: skip
     return pd.DataFrame(rows)
@@ -100,14 +101,15 @@ def test_page_holds_the_overview(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(full, before)
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert re.findall(r"<th>(.*?)</th>", text) == [
-        "basis", "size", "numbers per pattern", "reduction [%]", "size on disk [kB]",
+        "sweep", "size", "basis", "numbers per pattern", "reduction [%]", "size on disk [kB]",
         "FSC with the reference", "FSC with the truth", "resolution at 0.5 [Å]",
         "resolution at 0.143 [Å]", "s per epoch",
     ]  # fmt: skip
     rows = [re.findall(r"<td>(.*?)</td>", row) for row in text.split("<tr>")[1:]]
-    assert rows[0][:4] == ["pixels", "all", "224", "0.0000"]
-    assert rows[2][:4] == ["zernike", "6", "6", "97.3214"]
-    assert rows[2][5:7] == ["0.120", "0.170"]
+    assert rows[0][:4] == ["uncompressed", "all", "pixels", "224"]
+    assert rows[2][:5] == ["zernike", "6", "zernike", "6", "97.3214"]
+    assert rows[2][6:10] == ["0.120", "0.170", "1.17", "0.67"]
+    assert "&lt; 0.87" in text  # a bound: the curve never falls below
     for outside in ("http", "<script", "<link", "src="):
         assert outside not in text
 

@@ -1,5 +1,6 @@
 """Tables of a study as CSV and as pages of the report."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,8 +21,9 @@ th:first-child, td:first-child, .left td, .left th {{ text-align: left; }}
 """
 
 _COLUMNS = {
-    "basis": "basis",
+    "sweep": "sweep",
     "size": "size",
+    "basis": "basis",
     "stored_values": "numbers per pattern",
     "reduction_percent": "reduction [%]",
     "bytes_on_disk": "size on disk [kB]",
@@ -74,17 +76,32 @@ def write_page(summary: pd.DataFrame, path: str | Path) -> None:
     """Write the overview of a study as a page of its own."""
     table = overview(summary)
     table["bytes_on_disk"] = table["bytes_on_disk"] / 1e3
+    for column in ("resolution_half", "resolution_143"):
+        bounds = table[f"{column}_is_bound"].astype(bool)
+        pairs = zip(table[column], bounds, strict=True)
+        table[column] = [_resolution(value, bound) for value, bound in pairs]
     table = table[[name for name in _COLUMNS if name in table]].rename(columns=_COLUMNS)
     text = (
         "<p>FSC: mean of the Fourier shell correlation of the volume over the band of the "
         "configuration. The resolution is where the correlation with the truth, or with the "
-        "reference where there is none, falls below the threshold.</p>"
+        "reference where there is none, falls below the threshold; &lt; where it never does.</p>"
     )
     formats = {"reduction [%]": "{:.4f}".format, "size on disk [kB]": "{:.1f}".format}
     html = table.to_html(
-        index=False, border=0, float_format="{:.3f}".format, formatters=formats, na_rep="-"
+        index=False,
+        border=0,
+        float_format="{:.3f}".format,
+        formatters=formats,
+        na_rep="-",
     )
     write_html(path, "Quality against numbers per pattern", text, html)
+
+
+def _resolution(angstrom: float, is_bound: bool) -> str:
+    """A resolution for people: ``<`` where the curve never fell below the threshold."""
+    if not math.isfinite(angstrom):
+        return "-"
+    return f"< {angstrom:.2f}" if is_bound else f"{angstrom:.2f}"
 
 
 def write_html(path: str | Path, title: str, text: str, table: str) -> None:

@@ -8,17 +8,12 @@ rule evaluate:
         compressed=expand(f"{RESULTS}/compressed/{{variant}}.h5", variant=VARIANTS),
     output:
         fsc=f"{RESULTS}/tables/fsc.csv",
-        summary=report(
-            f"{RESULTS}/tables/summary.csv",
-            category="Tables",
-            caption="../report/summary.rst",
-            labels={"table": "summary", "format": "CSV"},
-        ),
+        summary=f"{RESULTS}/tables/summary.csv",
         page=report(
             f"{RESULTS}/tables/summary.html",
             category="Tables",
             caption="../report/summary.rst",
-            labels={"table": "summary", "format": "page"},
+            labels={"table": "quality against numbers per pattern"},
         ),
     log:
         f"{RESULTS}/logs/evaluate.log",
