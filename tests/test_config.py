@@ -234,6 +234,11 @@ REFUSALS: list[tuple[dict[str, Any], str, str]] = [
         "sweeps.binning.sizes: a model grid of 50 x 50",
         "up to 128 x 128",
     ),
+    (
+        {"sweeps.bright-field.reconstruction": {"loss": "amplitude", "dark_field": "donut"}},
+        "sweeps.bright-field.reconstruction.dark_field is 'donut'",
+        "allowed: none",
+    ),
     ({"reconstruction.loss": "amplitude"}, "reconstruction.loss is 'amplitude'", "intensity"),
     (
         {"evaluation.reference": "uncompresed/all"},

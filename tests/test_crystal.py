@@ -194,6 +194,13 @@ def test_forces_that_do_not_converge_are_refused(monkeypatch: pytest.MonkeyPatch
         dislocation(SIZE, 2, replace(RECIPE, relax_radius_angstrom=6))
 
 
+def test_planes_stay_off_the_surfaces(perovskite: Path) -> None:
+    block = from_file(perovskite, (0, 0, 1), 3, (8.0, 8.0))
+    z, depth = block.positions[:, 2], block.cell[2, 2]
+    assert z.min() == pytest.approx(depth / 12)
+    assert depth - z.max() == pytest.approx(depth / 12)
+
+
 @pytest.mark.parametrize(
     ("axis", "edges"),
     [

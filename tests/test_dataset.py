@@ -217,6 +217,14 @@ def test_another_normalisation_is_refused(path: Path, factor: float) -> None:
         check_patterns(read_dataset(path))
 
 
+@pytest.mark.parametrize("shift", [(3, 0), (0, -3), (4, 4), (10, 0)])
+def test_patterns_a_few_pixels_off_are_refused(tmp_path: Path, shift: tuple[int, int]) -> None:
+    moved = np.roll(noise(), shift, axis=(2, 3))
+    write_dataset(tmp_path / "moved.h5", OPTICS, scan(), moved)
+    with pytest.raises(StudyError, match="patterns.*centred"):
+        check_patterns(read_dataset(tmp_path / "moved.h5"))
+
+
 def test_patterns_that_are_not_centred_are_refused(path: Path) -> None:
     assert check_patterns(read_dataset(path)) == pytest.approx(0.9, rel=1e-6)
     replace(path, "patterns", np.fft.fftshift(noise() * OPTICS.bright_field(), axes=(2, 3)))

@@ -19,6 +19,7 @@ from ptychobasis.simulation import (
     Numerics,
     add_dose,
     choose_backend,
+    displaced,
     phonon_potential,
     projected_layers,
     scan,
@@ -104,8 +105,9 @@ def test_batches_do_not_change_the_patterns(potential: Any, windowed: NDArray[np
 
 
 def test_reconstructions_model_agrees_with_the_simulation() -> None:
-    """Axes, signs and normalisation of both programs, on a crystal of one layer."""
-    atoms = Atoms("Si2C", [(15, 13.2, 1), (17.1, 14.4, 1), (15.2, 15.6, 1)], cell=(32, 28, 2.0))
+    """Axes, signs, normalisation and the order of depths, with other atoms in each layer."""
+    places = [(15, 13.2, 1), (17.1, 14.4, 1), (15.2, 15.6, 1), (16.2, 14.1, 9), (17.3, 16.0, 9)]
+    atoms = Atoms("Si2CAu2", places, cell=(32, 28, 10.0))
     still = Numerics(SAMPLING, 2.0, device="cpu")
     potential = phonon_potential(atoms, still, seed=0)
     optics = Optics(60e3, 0.03, 55.0, DETECTOR)
@@ -117,20 +119,32 @@ def test_reconstructions_model_agrees_with_the_simulation() -> None:
     windows = place_windows(WINDOW, positions)
     y, x = np.rint(np.array(windows.origin) / SAMPLING).astype(int)
     layers = projected_layers(potential)[:, y : y + windows.shape[0], x : x + windows.shape[1]]
-    model = Multislice(windows, fine.wavelength, [], torch.float64)
+    model = Multislice(windows, fine.wavelength, [2.0] * 4, torch.float64)
     phase = torch.as_tensor(layers * interaction_constant(60e3)).double()
-    found = model.intensities(phase, model.wave(probe_spectrum(WINDOW, fine)), np.arange(3))
-    centred = np.fft.fftshift(found.numpy(), axes=(1, 2))
+    wave = model.wave(probe_spectrum(WINDOW, fine))
     cut = tuple(
         slice(n // 2 - d // 2, n // 2 - d // 2 + d)
         for n, d in zip(WINDOW.shape, DETECTOR.shape, strict=True)
     )
-    error = abs(centred[(slice(None), *cut)] - simulated).sum() / simulated.sum()
-    print(f"model against simulation: {100 * error:.3f} % of the intensity")
-    assert error < 0.01
+
+    def error(object_phase: torch.Tensor) -> float:
+        found = model.intensities(object_phase, wave, np.arange(3)).numpy()
+        centred = np.fft.fftshift(found, axes=(1, 2))[(slice(None), *cut)]
+        return float(abs(centred - simulated).sum() / simulated.sum())
+
+    print(f"model against simulation: {100 * error(phase):.3f} % of the intensity")
+    assert error(phase) < 0.01
+    assert error(phase.flip(0)) > 10 * error(phase)
 
 
-def test_phonons_are_seeded_and_displace_by_sigma() -> None:
+def test_phonons_displace_every_axis_by_the_sigma_of_the_element() -> None:
+    atoms = Atoms("Si4000C4000", positions=np.full((8000, 3), 5.0), cell=(10, 10, 10))
+    moved = displaced(atoms, {"Si": 0.1, "C": 0.2}, seed=3).positions - 5.0
+    np.testing.assert_allclose(moved[:4000].std(axis=0), 0.1, rtol=0.05)
+    np.testing.assert_allclose(moved[4000:].std(axis=0), 0.2, rtol=0.05)
+
+
+def test_phonons_are_seeded() -> None:
     first, again, other = (phonon_potential(silicon(), NUMERICS, seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.array, again.array)
     assert abs(first.array - other.array).max() > 1

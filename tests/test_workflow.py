@@ -129,6 +129,16 @@ def test_a_study_starts_from_anyones_data_set(miniature: Path, tmp_path: Path) -
     assert all((tmp_path / f"results/mine/figures/{name}.png").exists() for name in FIGURES)
 
 
+def test_a_crystal_from_a_file_is_built_and_described(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    target = "results/oxide/crystal/atoms.xyz"
+    done = snakemake(tmp_path, target, "--configfile", "config/oxide.yaml")
+    assert done.returncode == 0, done.stderr[-2000:]
+    checks = json.loads((tmp_path / "results/oxide/crystal/checks.json").read_text())
+    assert checks["formula"] == "O3SrTi"
+    assert checks["shortest_distance_angstrom"] == pytest.approx(3.905 / 2, abs=1e-3)
+
+
 def test_a_broken_data_set_stops_with_one_sentence(miniature: Path, tmp_path: Path) -> None:
     study = yaml.safe_load((ROOT / "config/test.yaml").read_text())
     for block in ("crystal", "microscope", "scan", "detector", "simulation"):

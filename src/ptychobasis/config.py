@@ -5,6 +5,7 @@
 """
 
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -160,7 +161,7 @@ class ReconstructionConfig(Section):
     """Visits of every scan position."""
     batch: Count = 32
     """Scan positions per step."""
-    step_rad: Positive = 0.02
+    step_rad: Positive = 0.05
     """First step of Adam [rad]; decays as half a cosine."""
     positivity: bool = True
     """Keep the phase at or above zero after each step."""
@@ -270,6 +271,14 @@ class Study(Section):
             for name, sweep in self.sweeps.items()
             for label in (map(str, sweep.sizes) if sweep.sizes else ["all"])
         ]
+
+    def seed_of(self, sweep: str, size: str) -> int:
+        """Seed of one reconstruction: none shares its random start with another.
+
+        With a shared start the agreement with the reference would not tell how well the data
+        determine the object.
+        """
+        return zlib.crc32(f"{self.seed}/{sweep}/{size}".encode())
 
     def recon(self, sweep: str) -> ReconstructionConfig:
         """The reconstruction block with what `sweep` sets differently.

@@ -201,3 +201,9 @@ def _losses(study: Study) -> Iterator[str]:
                 f"give negative numbers; allowed: intensity, except for the bases "
                 f"{' and '.join(_IDENTITIES)}"
             )
+        elif study.recon(name).loss == "amplitude" and study.recon(name).dark_field != "none":
+            yield (
+                f"{owner(study, name, 'dark_field')} is '{study.recon(name).dark_field}' for "
+                f"sweeps.{name} with the loss 'amplitude', where it would weigh nothing; allowed: "
+                "none, or the loss intensity"
+            )

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from ptychobasis.errors import StudyError
 from ptychobasis.files import atomic
 
+_TOO_NEAR = 0.7  # [Å], shorter than any bond
+
 
 def from_file(
     path: Path, zone_axis: tuple[int, int, int], repeats: int, size: tuple[float, float]
@@ -53,10 +55,31 @@ def from_file(
     ]
     block = block.repeat((*tiles, repeats))
     block.pbc = True
+    block.positions[:, 2] += _off_the_surface(block)
     fractions = block.get_scaled_positions()
     block.set_scaled_positions(np.where(fractions > 1 - 1e-9, 0, fractions))
     block.info = {"description": f"{path.name} along {list(zone_axis)}"}
     return block
+
+
+def describe(atoms: Atoms) -> dict[str, Any]:
+    """What can be said of any crystal: atoms, cell and shortest distance, as JSON-ready values.
+
+    Raises:
+        StudyError: two atoms are nearer than 0.7 Å.
+    """
+    shortest = neighbour_list("d", atoms, 4.0).min(initial=math.inf)
+    if shortest < _TOO_NEAR:
+        raise StudyError(
+            f"the crystal has two atoms at a distance of {shortest:.2f} Å; allowed: {_TOO_NEAR} Å "
+            "or more, so look at the file, the zone axis and the repeats"
+        )
+    return {
+        "atoms": len(atoms),
+        "formula": atoms.get_chemical_formula(empirical=True),
+        "cell_angstrom": atoms.cell.lengths().tolist(),
+        "shortest_distance_angstrom": float(shortest),
+    }
 
 
 def write_atoms(atoms: Atoms, path: Path) -> None:
@@ -77,6 +100,18 @@ def read_atoms(path: Path) -> Atoms:
         for key, value in atoms.info.items()
     }
     return atoms
+
+
+def _off_the_surface(block: Atoms) -> float:
+    """Shift along the beam [Å] that puts the widest gap between planes across the surface.
+
+    Thermal motion then carries no atom of the entrance plane around to the exit.
+    """
+    depth = float(block.cell[2, 2])
+    planes = np.unique(np.round(block.positions[:, 2] % depth, 6))
+    gaps = np.diff(np.append(planes, planes[0] + depth))
+    widest = int(np.argmax(gaps > gaps.max() - 1e-4))
+    return -float(planes[widest] + gaps[widest] / 2) % depth
 
 
 def _read(path: Path, **options: Any) -> Atoms:
@@ -104,7 +139,7 @@ def _read_crystal(path: Path) -> Atoms:
             "element, so write out an ordered supercell"
         )
     atoms = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
-    if len(neighbour_list("i", atoms, 0.7)):
+    if len(neighbour_list("i", atoms, _TOO_NEAR)):
         raise StudyError(f"{path}: two atoms are nearer than 0.7 Å; allowed: each atom once")
     return atoms
 

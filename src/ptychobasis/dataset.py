@@ -170,13 +170,28 @@ def check_patterns(dataset: Dataset) -> float:
             f"allowed: {low} to {high}, the fraction of the incident electrons (for counts, set "
             "the attribute 'incident_electrons' of 'patterns' to the electrons per pattern)"
         )
+    _check_centre(dataset, mean)
+    return float(mean.sum())
+
+
+def _check_centre(dataset: Dataset, mean: NDArray[np.float64]) -> None:
+    """Refuse patterns whose disc, the bright half of their mean, lies off the centre."""
     bright = dataset.optics.bright_field()
     if mean[bright].mean() < 0.5 * mean[~bright].mean():
         raise StudyError(
             f"{dataset.path}: the bright-field disc of 'semi_angle_rad' around pixel (ky // 2, "
             "kx // 2) is darker than the rest of 'patterns'; allowed: patterns centred there"
         )
-    return float(mean.sum())
+    disc = mean > 0.5 * np.percentile(mean, 100 * (1 - bright.mean() / 2))
+    centre = np.array(mean.shape) // 2
+    found = np.argwhere(disc).mean(axis=0)
+    allowed = max(1.5, 0.1 * math.sqrt(bright.sum() / math.pi))
+    if np.abs(found - centre).max() > allowed:
+        raise StudyError(
+            f"{dataset.path}: the disc of 'patterns' is centred on pixel ({found[0]:.1f}, "
+            f"{found[1]:.1f}); allowed: (ky // 2, kx // 2) = ({centre[0]}, {centre[1]}) within "
+            f"{allowed:.1f} pixels"
+        )
 
 
 def write_dataset(

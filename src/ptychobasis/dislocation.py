@@ -119,8 +119,9 @@ def _elastic_block(
 ) -> tuple[Atoms, Float, Float]:
     """Block of one `line_period`, displaced by the elastic field; partials; Burgers vectors.
 
-    The origin is the middle between the partials. Along z the layers lie a quarter of the
-    period a / √2 inside the cell, so that slices of half that period hold one layer each.
+    The origin is the middle between the partials. Along z the layers of the perfect
+    crystal lie a quarter of the period a / √2 inside the cell; the screw part of the
+    displacement spreads them.
     """
     builder = DiamondGlide60Degree(
         recipe.lattice_constant_angstrom, **_TERSOFF_ELASTIC, symbol="Si"

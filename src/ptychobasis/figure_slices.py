@@ -115,7 +115,7 @@ def _aspect(picture: Picture) -> float:
 
 
 def _section(picture: Picture) -> tuple[float, float, float]:
-    """Upper left corner (y, x) and edge [Å] of a square of half the field, in its middle."""
+    """Corner (y, x) and edge [Å] of a square in the middle: 10 Å, or 0.6 of the field."""
     left, right, bottom, top = picture.extent
     size = min(10.0, 0.6 * min(right - left, bottom - top))
     return (top + bottom - size) / 2, (left + right - size) / 2, size

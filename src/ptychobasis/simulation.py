@@ -84,9 +84,7 @@ def phonon_potential(atoms: Atoms, numerics: Numerics, seed: int) -> Any:
     cell = np.diag([*(n * numerics.sampling for n in pixels), atoms.cell[2, 2]])
     atoms.set_cell(cell, scale_atoms=False)
     if numerics.sigmas:
-        phonons = abtem.FrozenPhonons(atoms, num_configs=1, sigmas=numerics.sigmas, seed=seed)
-        atoms = next(iter(phonons))
-        atoms = getattr(atoms, "atoms", atoms)
+        atoms = displaced(atoms, numerics.sigmas, seed)
     potential = abtem.Potential(
         atoms,
         gpts=tuple(pixels),
@@ -95,6 +93,13 @@ def phonon_potential(atoms: Atoms, numerics: Numerics, seed: int) -> Any:
         device=choose_backend(numerics.device),
     )
     return potential.build(lazy=False)
+
+
+def displaced(atoms: Atoms, sigmas: dict[str, float], seed: int) -> Atoms:
+    """The atoms moved at random, by `sigmas` [Å] of each element along every axis (rms)."""
+    phonons = abtem.FrozenPhonons(atoms, num_configs=1, sigmas=sigmas, seed=seed)
+    moved = next(iter(phonons))
+    return getattr(moved, "atoms", moved)
 
 
 def projected_layers(potential: Any) -> Float:

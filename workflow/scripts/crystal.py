@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
 with job(snakemake) as study:
     atoms = build_crystal(study)
-    checks = crystal_checks.report(atoms)
-    crystal_checks.verify(checks)
+    if "partials" in atoms.info:
+        checks = crystal_checks.report(atoms)
+        crystal_checks.verify(checks)
+    else:
+        checks = crystal.describe(atoms)
     crystal.write_atoms(atoms, Path(snakemake.output.atoms))
     with atomic(snakemake.output.checks) as path:
         path.write_text(json.dumps(checks, indent=2) + "\n")

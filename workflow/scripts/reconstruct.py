@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 with job(snakemake) as study:
     torch.set_num_threads(snakemake.threads)
     settings = study.recon(snakemake.wildcards.sweep)
+    seed = study.seed_of(snakemake.wildcards.sweep, snakemake.wildcards.size)
     device = choose_device(settings.device, snakemake.resources.get("gpu"))
     data = read_compressed(snakemake.input.compressed)
     about = settings.model_dump(mode="json")
@@ -32,6 +33,6 @@ with job(snakemake) as study:
             data.positions,
         ),
     )
-    result = reconstruct(data, settings, study.seed, device, about, kept)
+    result = reconstruct(data, settings, seed, device, about, kept)
     write_reconstruction(snakemake.output.reconstruction, result)
     kept.remove()
