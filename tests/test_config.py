@@ -364,7 +364,7 @@ def test_own_keys_of_a_sweep_override_the_block() -> None:
     assert study.reconstruction.model_pixels == (96, 96)
     assert study.recon("uncompressed").model_pixels is None
     assert study.recon("uncompressed").epochs == 7
-    assert study.recon("uncompressed").step_rad == 0.02
+    assert study.recon("uncompressed").step_rad == study.reconstruction.step_rad
     with pytest.raises(StudyError, match="did you mean 'zernike'"):
         study.recon("zernik")
 

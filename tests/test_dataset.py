@@ -221,7 +221,7 @@ def test_another_normalisation_is_refused(path: Path, factor: float) -> None:
 def test_patterns_a_few_pixels_off_are_refused(tmp_path: Path, shift: tuple[int, int]) -> None:
     moved = np.roll(noise(), shift, axis=(2, 3))
     write_dataset(tmp_path / "moved.h5", OPTICS, scan(), moved)
-    with pytest.raises(StudyError, match="patterns.*centred"):
+    with pytest.raises(StudyError, match=r"patterns.*centred"):
         check_patterns(read_dataset(tmp_path / "moved.h5"))
 
 
