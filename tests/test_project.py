@@ -3,8 +3,11 @@
 import re
 import tomllib
 
+import pandas as pd
 import yaml
 from conftest import ROOT
+
+from ptychobasis.tables import overview
 
 CONDA_NAMES = {"torch": "pytorch", "snakemake": "snakemake-minimal"}
 
@@ -32,3 +35,21 @@ def test_links_of_the_pages_lead_somewhere() -> None:
         links = re.findall(r"\]\(([^)#:]+)\)|src=\"([^\":]+)\"", page.read_text())
         for link in (a or b for a, b in links):
             assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_the_table_of_the_readme_is_the_one_that_the_demo_made() -> None:
+    text = (ROOT / "README.md").read_text()
+    rows = [
+        line.strip("| ").split(" | ")
+        for line in text.splitlines()
+        if re.match(r"\| \S+ \| \d+ \|", line)
+    ]
+    names = {"size": str, "slice": str}
+    table = overview(pd.read_csv(ROOT / "results/reference/demo/summary.csv", dtype=names))
+    made = [
+        [row.basis, f"{row.stored_values}", f"{row.reduction_percent:.3f}", f"{row.reference:.3f}",
+         f"{row.truth:.3f}"]
+        for row in table.itertuples()
+    ]  # fmt: skip
+    assert len(rows) == 15
+    assert sorted(rows) == sorted(made)
