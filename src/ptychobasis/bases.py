@@ -1,7 +1,8 @@
 """Bases: the masks whose inner products with a pattern are all that is stored.
 
 To add a basis, write one function that takes a `Request` and returns a `Basis`, and
-register it in `BASES`.
+register it in `BASES` (and in `SIZELESS` if it has but one size). Then
+``python -m ptychobasis.config`` tells the schema of the configuration.
 """
 
 from collections.abc import Callable
@@ -188,6 +189,7 @@ BASES: dict[str, Callable[[Request], Basis]] = {
     "svd": svd,
     "file": from_file,
 }
+SIZELESS = ("pixels", "bright-field", "file")
 
 
 def build_basis(name: str, request: Request) -> Basis:

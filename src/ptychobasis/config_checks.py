@@ -11,7 +11,7 @@ import ase.io
 import numpy as np
 from ase.data import chemical_symbols
 
-from ptychobasis.bases import BASES, complete_zernike_orders
+from ptychobasis.bases import BASES, SIZELESS, complete_zernike_orders
 from ptychobasis.config_geometry import GEOMETRY, owner
 from ptychobasis.errors import nearest
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 # the rest of a study describes the simulation, which a ready data set replaces
 _SIMULATED = ("crystal", "microscope", "scan", "detector", "simulation")
-_SIZELESS = ("pixels", "bright-field", "file")
 _IDENTITIES = ("pixels", "bright-field")
 
 
@@ -139,9 +138,9 @@ def _sweep(key: str, sweep: Sweep) -> Iterator[str]:
             f"{nearest(sweep.basis, BASES)}"
         )
         return
-    if sweep.sizes and sweep.basis in _SIZELESS:
+    if sweep.sizes and sweep.basis in SIZELESS:
         yield f"{key}.sizes is given; allowed: no sizes for the basis '{sweep.basis}'"
-    if not sweep.sizes and sweep.basis not in _SIZELESS:
+    if not sweep.sizes and sweep.basis not in SIZELESS:
         yield f"{key}.sizes is missing; allowed: at least one size for the basis '{sweep.basis}'"
     if len(set(sweep.sizes)) < len(sweep.sizes):
         yield f"{key}.sizes is {list(sweep.sizes)}; allowed: each size once"

@@ -26,8 +26,9 @@ from ptychobasis.results import Reconstruction, Run
 log = logging.getLogger(__name__)
 
 _START_PHASE = 0.01  # [rad], largest value of the random start
-_GROWTH = 1.2  # a loss this many times that of the start is not coming back
-_PATIENCE = 3  # epochs until then
+_GROWTH = 1.2  # a loss this many times that of the start,
+_MISFIT = 0.1  # and this share of what was stored, is not coming back
+_PATIENCE = 5  # after this many epochs
 
 
 class Settings(Protocol):
@@ -255,12 +256,18 @@ def _epoch(
 
 
 def _stop_if_diverged(state: State) -> None:
-    """Stop where the object explains the data worse than the empty one that it began as."""
+    """Stop where the object explains the data worse than the empty one that it began as.
+
+    Data that an empty object explains well (a weak sample) may do so for a while: the first
+    steps are large.
+    """
     last, epochs, start = state.losses[-1], len(state.losses), state.start or math.inf
-    if not math.isfinite(last) or (epochs >= _PATIENCE and last > _GROWTH * start):
+    grown = epochs >= _PATIENCE and last > max(_GROWTH * start, _MISFIT)
+    if grown or not math.isfinite(last):
         raise StudyError(
             f"the reconstruction diverged: loss {last:.3g} after {epochs} epochs, {start:.3g} at "
-            "the start; allowed: a smaller 'reconstruction.step_rad', or data without NaN"
+            "the start; allowed: a smaller 'reconstruction.step_rad', also for this sweep alone, "
+            "or the sweep without this size"
         )
 
 
