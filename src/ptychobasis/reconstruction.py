@@ -6,9 +6,9 @@ import math
 import resource
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,9 +17,10 @@ from tqdm import tqdm
 from ptychobasis.bases import dark_field
 from ptychobasis.checkpoint import Checkpoint
 from ptychobasis.compressed import Compressed
+from ptychobasis.config import ReconstructionConfig
 from ptychobasis.errors import StudyError
 from ptychobasis.grid import Grid
-from ptychobasis.losses import CoefficientLoss, LossKind
+from ptychobasis.losses import CoefficientLoss
 from ptychobasis.multislice import Multislice, place_windows, probe_spectrum
 from ptychobasis.results import Reconstruction, Run
 
@@ -29,29 +30,6 @@ _START_PHASE = 0.01  # [rad], largest value of the random start
 _GROWTH = 1.2  # a loss this many times that of the start,
 _MISFIT = 0.1  # and this share of what was stored, is not coming back
 _PATIENCE = 5  # after this many epochs
-
-
-class Settings(Protocol):
-    """What a reconstruction can be told; see ``config/README.md`` for each."""
-
-    @property
-    def slice_depths_angstrom(self) -> Sequence[float]: ...  # noqa: D102
-    @property
-    def model_pixels(self) -> tuple[int, int] | None: ...  # noqa: D102
-    @property
-    def loss(self) -> LossKind: ...  # noqa: D102
-    @property
-    def dark_field(self) -> str: ...  # noqa: D102
-    @property
-    def epochs(self) -> int: ...  # noqa: D102
-    @property
-    def batch(self) -> int: ...  # noqa: D102
-    @property
-    def step_rad(self) -> float: ...  # noqa: D102
-    @property
-    def positivity(self) -> bool: ...  # noqa: D102
-    @property
-    def device(self) -> str: ...  # noqa: D102
 
 
 @dataclass
@@ -114,7 +92,7 @@ def choose_device(name: str, gpus: int | None = None) -> torch.device:
 
 def reconstruct(
     data: Compressed,
-    settings: Settings,
+    settings: ReconstructionConfig,
     seed: int,
     device: torch.device | None = None,
     about: Mapping[str, Any] | None = None,
@@ -175,7 +153,7 @@ def _run(
     model: Multislice,
     loss: CoefficientLoss,
     spectrum: torch.Tensor,
-    settings: Settings,
+    settings: ReconstructionConfig,
     checkpoint: Checkpoint | None,
 ) -> None:
     """Bring the state to the last epoch."""
@@ -204,7 +182,7 @@ def model_grid(detector: Grid, model_pixels: tuple[int, int] | None) -> Grid:
 
 
 def _prepare(
-    data: Compressed, settings: Settings, device: torch.device
+    data: Compressed, settings: ReconstructionConfig, device: torch.device
 ) -> tuple[Multislice, CoefficientLoss, torch.Tensor]:
     grid = model_grid(data.optics.detector, settings.model_pixels)
     distances = np.diff(settings.slice_depths_angstrom).tolist()
@@ -219,7 +197,7 @@ def _prepare(
     return model, loss.to(device, model.real), spectrum
 
 
-def _start(model: Multislice, settings: Settings, seed: int) -> State:
+def _start(model: Multislice, settings: ReconstructionConfig, seed: int) -> State:
     generator = np.random.default_rng(seed)
     shape = (len(settings.slice_depths_angstrom), *model.windows.shape)
     start = generator.uniform(0, _START_PHASE, shape)
@@ -234,7 +212,7 @@ def _epoch(
     model: Multislice,
     loss: CoefficientLoss,
     spectrum: torch.Tensor,
-    settings: Settings,
+    settings: ReconstructionConfig,
 ) -> float:
     """Visit every scan position once; return the mean loss."""
     order = state.generator.permutation(len(model.starts))
