@@ -1,0 +1,1 @@
+"""Benchmarks of the study: ``python -m benchmarks`` or ``make bench``."""

@@ -1,0 +1,26 @@
+"""``python -m benchmarks [NAME …]``: run benchmarks, write their tables, make the page anew."""
+
+import argparse
+import importlib
+import sys
+
+from benchmarks.common import write_table
+from benchmarks.page import write_page
+
+NAMES = ("engine", "scaling", "convergence", "grids", "compression", "simulation", "peers")
+
+
+def main() -> None:
+    """Run what the command line names, or everything."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*NAMES, []], help="all unless named")
+    for name in parser.parse_args().names or NAMES:
+        print(f"benchmark: {name}", file=sys.stderr)
+        # a module may make several tables: {table: rows}
+        for table, rows in importlib.import_module(f"benchmarks.{name}").run().items():
+            write_table(table, rows)
+    write_page(NAMES)
+
+
+if __name__ == "__main__":
+    main()
