@@ -4,6 +4,7 @@ from typing import Any
 
 import abtem
 import numpy as np
+import pyfftw
 import pytest
 import torch
 from ase import Atoms
@@ -102,6 +103,22 @@ def test_batches_do_not_change_the_patterns(potential: Any, windowed: NDArray[np
     single = Numerics(SAMPLING, 2.0, sigmas={"Si": 0.08}, batch=1, device="cpu")
     again = np.concatenate(list(scan(potential, OPTICS, POSITIONS, single)))
     np.testing.assert_allclose(again, windowed, atol=1e-7)
+
+
+def test_no_plan_is_measured_so_that_runs_repeat_to_the_bit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[tuple[str, ...]] = []
+    plan = pyfftw.FFTW
+
+    def recorded(*args: Any, **keys: Any) -> Any:
+        made.append(keys["flags"])
+        return plan(*args, **keys)
+
+    monkeypatch.setattr(pyfftw, "FFTW", recorded)
+    next(scan(phonon_potential(silicon(), NUMERICS, seed=1), OPTICS, POSITIONS, NUMERICS))
+    assert made
+    assert {flags[0] for flags in made} == {"FFTW_ESTIMATE"}
 
 
 def test_reconstructions_model_agrees_with_the_simulation() -> None:
