@@ -11,6 +11,7 @@ import logging
 import math
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,14 +28,15 @@ from tqdm import tqdm
 from ptychobasis.errors import StudyError
 from ptychobasis.grid import centred_slices
 from ptychobasis.optics import Optics
+from ptychobasis.plans import remembered_plans
 
 log = logging.getLogger(__name__)
 
 Float = NDArray[np.floating]
 
-# Plans of FFTW by measurement, abTEM's default, differ from run to run, and so do the last bits
-# of the patterns. Estimated plans do not; at 500 x 500 pixels they cost 5 % of the time.
-_SAME_PLANS = {"fftw.planning_effort": "FFTW_ESTIMATE"}
+# The few transforms of the whole cell are not worth measuring a plan, which also ends otherwise
+# from run to run, and so do the last bits. The many of the windows are: see `plans`.
+_ESTIMATED = {"fftw.planning_effort": "FFTW_ESTIMATE"}
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def phonon_potential(atoms: Atoms, numerics: Numerics, seed: int) -> Any:
         parametrization=numerics.parametrization,
         device=choose_backend(numerics.device),
     )
-    with abtem.config.set(_SAME_PLANS):
+    with abtem.config.set(_ESTIMATED):
         return potential.build(lazy=False)
 
 
@@ -138,22 +140,22 @@ def scan(
             f"{size[1]:.1f} Å; allowed are a smaller scan, a smaller detector.window_angstrom "
             "or a larger crystal"
         )
-    with abtem.config.set(_SAME_PLANS):
+    with abtem.config.set(_ESTIMATED):
         transmission = _transmission(potential, optics.energy)
     inside = (places - starts) * numerics.sampling
     crop = centred_slices(window, (optics.detector.shape[1], optics.detector.shape[0]))
-    count = math.ceil(len(places) / numerics.batch)
-    batches = np.array_split(np.arange(len(places)), count)
-    for number, batch in enumerate(
-        tqdm(batches, unit="batch", desc="probes", disable=not sys.stderr.isatty())
-    ):
-        with abtem.config.set(_SAME_PLANS):
+    first = np.arange(0, len(places), numerics.batch)
+    for start in tqdm(first, unit="batch", desc="probes", disable=not sys.stderr.isatty()):
+        # batches of one size, the last filled up, so that all follow the plans of the first
+        batch = np.arange(start, start + numerics.batch) % len(places)
+        with remembered_plans() if start == 0 else nullcontext():
             waves = _probes(optics, window, inside[batch], numerics)
             _multislice(waves, transmission, starts[batch], potential.slice_thickness)
             patterns = _patterns(waves, crop)
-        yield patterns
-        if (number + 1) % max(1, count // 10) == 0:
-            log.info("probe %d of %d", batch[-1] + 1, len(places))
+        done = min(start + numerics.batch, len(places))
+        yield patterns[: done - start]
+        if done * 10 // len(places) > start * 10 // len(places):
+            log.info("probe %d of %d", done, len(places))
 
 
 def add_dose(patterns: Float, electrons: float, generator: np.random.Generator) -> Float:
