@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from ptychobasis.bases import Basis, Request, build_basis, dark_field
 from ptychobasis.errors import StudyError
@@ -17,6 +18,7 @@ from ptychobasis.optics import Optics
 
 Float = NDArray[np.floating]
 OPTICS = Optics(60e3, 0.03, 0.0, Grid((13, 16), (0.4, 0.35)))
+PAPER = Optics(60e3, 0.03, 0.0, Grid((500, 500), (0.07, 0.07)))
 SHAPE = OPTICS.detector.shape
 SIZES = {"binning": 2, "zernike": 6, "svd": 4}
 NAMES = ["pixels", "bright-field", "binning", "zernike", "svd", "oblique"]
@@ -178,6 +180,37 @@ def test_the_slope_is_finite_where_no_electron_is_predicted() -> None:
     loss(nothing, ALL).backward()
     assert nothing.grad is not None
     assert torch.isfinite(nothing.grad).all()
+
+
+@pytest.mark.parametrize("overlap", [False, True])
+def test_sparse_masks_are_the_dense_ones(overlap: bool) -> None:
+    basis = make("bright-field")
+    dense = np.random.default_rng(5).normal(size=(7, (~basis.support).sum())).astype(np.float32)
+    dense[np.random.default_rng(6).random(dense.shape) < 0.8] = 0
+    if not overlap:
+        dense[np.cumsum(dense != 0, axis=0) > 1] = 0
+    assert ((dense != 0).sum(axis=0) > 1).any() == overlap
+    stored, found = basis.forward(random_patterns(5)), []
+    for matrix in (dense, csr_array(dense)):
+        zero = Basis("mine", ~basis.support, matrix)
+        predicted = uncentred(random_patterns(5, seed=3)).requires_grad_()
+        value = double(CoefficientLoss(basis, stored, SHAPE, zero=zero))(predicted, ALL)
+        value.backward()
+        found.append((value.item(), predicted.grad))
+    assert found[1][0] == pytest.approx(found[0][0], rel=1e-12)
+    torch.testing.assert_close(found[1][1], found[0][1], rtol=1e-12, atol=1e-15)
+
+
+def test_sums_over_bins_are_the_same_bits_every_time() -> None:
+    basis = make("bright-field", PAPER)
+    stored = basis.forward(random_patterns(4, shape=PAPER.detector.shape))
+    loss = CoefficientLoss(basis, stored, PAPER.detector.shape, zero=make_dark("bins", basis))
+    predicted = uncentred(random_patterns(4, shape=PAPER.detector.shape)).float()
+    found = set()
+    for _ in range(3):
+        gradient, value = torch.func.grad_and_value(loss)(predicted, np.arange(4))
+        found.add((value.item(), gradient.numpy().tobytes()))
+    assert len(found) == 1
 
 
 # through the whole forward model
