@@ -14,9 +14,10 @@ from ase import Atoms
 from ase.build import bulk
 from numpy.typing import NDArray
 
+from ptychobasis.engine import Multislice
 from ptychobasis.errors import StudyError
 from ptychobasis.grid import Grid
-from ptychobasis.multislice import Multislice, place_windows, probe_spectrum
+from ptychobasis.multislice import place_windows, probe_spectrum
 from ptychobasis.optics import Optics
 from ptychobasis.physics import interaction_constant
 from ptychobasis.simulation import (
@@ -142,7 +143,7 @@ def test_reconstructions_model_agrees_with_the_simulation() -> None:
     windows = place_windows(WINDOW, positions)
     y, x = np.rint(np.array(windows.origin) / SAMPLING).astype(int)
     layers = projected_layers(potential)[:, y : y + windows.shape[0], x : x + windows.shape[1]]
-    model = Multislice(windows, fine.wavelength, [2.0] * 4, torch.float64)
+    model = Multislice(windows, fine.wavelength, [2.0] * 4, dtype=torch.float64)
     phase = torch.as_tensor(layers * interaction_constant(60e3)).double()
     wave = model.wave(probe_spectrum(WINDOW, fine))
     cut = tuple(

@@ -22,6 +22,7 @@ def compress(
     basis: Basis,
     path: str | Path,
     about: Mapping[str, Any] | None = None,
+    scattering: NDArray[np.floating] | None = None,
     block_bytes: int = BLOCK_BYTES,
 ) -> None:
     """Write the inner products of every pattern with every mask to a compressed file.
@@ -31,13 +32,15 @@ def compress(
         basis: the masks, on the detector of `dataset`.
         path: of the compressed file.
         about: what to keep in its attribute ``provenance`` beside the versions.
+        scattering: ``(2, n)``, how far the mean pattern reaches, which tells a reconstruction
+            how small its model may be; see `ptychobasis.dataset.scattering`.
         block_bytes: the most that a block of patterns in memory may take.
     """
     _check_shape(dataset, basis.support)
     rows = _rows(basis.support)
     seen = replace(basis, support=basis.support[rows])
     blocks = (seen.forward(patterns) for _, patterns in dataset.blocks(block_bytes, rows))
-    write_compressed(path, dataset.optics, dataset.positions, basis, blocks, about)
+    write_compressed(path, dataset.optics, dataset.positions, basis, blocks, about, scattering)
 
 
 def leading_vectors(

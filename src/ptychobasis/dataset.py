@@ -155,11 +155,11 @@ def read_dataset(path: str | Path) -> Dataset:
     return Dataset(Path(path), optics, positions, electrons)
 
 
-def check_patterns(dataset: Dataset) -> float:
+def check_patterns(dataset: Dataset) -> NDArray[np.float64]:
     """Read every pattern once and refuse what cannot be a fraction of the incident beam.
 
     Returns:
-        Fraction of the incident electrons that the detector caught, mean of all patterns.
+        The mean pattern ``(ky, kx)``.
 
     Raises:
         StudyError: NaN, infinite or negative intensities, another normalisation, or
@@ -184,7 +184,24 @@ def check_patterns(dataset: Dataset) -> float:
             "the attribute 'incident_electrons' of 'patterns' to the electrons per pattern)"
         )
     _check_centre(dataset, mean)
-    return float(mean.sum())
+    return mean
+
+
+def scattering(pattern: NDArray[np.floating], detector: Grid) -> NDArray[np.float64]:
+    """How far a pattern ``(ky, kx)`` reaches.
+
+    Returns:
+        ``(2, n)``: radii in steps of a pixel up to the nearest edge of the detector [1/Å], and
+        what of the incident electrons is within each.
+    """
+    ky, kx = detector.frequencies()
+    radius = np.hypot(ky, kx)
+    step = max(detector.reciprocal_sampling)
+    edge = min(-ky.min(), -kx.min())
+    radii = np.arange(1, round(edge / step) + 1) * step
+    order = np.argsort(radius, axis=None)
+    within = np.concatenate([[0.0], np.cumsum(pattern.ravel()[order], dtype=np.float64)])
+    return np.stack([radii, within[np.searchsorted(radius.ravel()[order], radii, side="right")]])
 
 
 def _check_centre(dataset: Dataset, mean: NDArray[np.float64]) -> None:
