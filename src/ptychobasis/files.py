@@ -244,8 +244,12 @@ def create_scan(
             raise ValueError(f"a block {values.shape} does not fit {key} {shape} after {done}")
         while len(values):
             row, column = divmod(done, columns)
-            count = min(columns - column, len(values))
-            data[row, column : column + count] = values[:count]
+            whole = 0 if column else len(values) // columns
+            count = whole * columns or min(columns - column, len(values))
+            if whole:  # rows at once: calls of HDF5 would cost more than what they write
+                data[row : row + whole] = values[:count].reshape(whole, *shape[1:])
+            else:
+                data[row, column : column + count] = values[:count]
             values, done = values[count:], done + count
     if done != rows * columns:
         raise ValueError(f"{done} instead of {rows * columns} scan points for {key}")
