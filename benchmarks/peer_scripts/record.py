@@ -28,9 +28,9 @@ def arguments() -> tuple[SimpleNamespace, "Recorder", SimpleNamespace]:
     The data are ``patterns (scan_y, scan_x, ky, kx)`` as fractions of the incident electrons
     with the zero frequency at ``n // 2``, the regular ``positions (scan_y, scan_x, 2)`` as (y, x)
     [Å] and their ``step`` [Å], ``pixels`` n, ``sampling`` [Å], ``energy`` [eV], ``wavelength`` [Å],
-    ``semi_angle`` [rad], ``defocus`` [Å], the known ``probe (y, x)`` centred on pixel ``n // 2`` with intensities
-    that add up to 1, the ``depths`` of the
-    slices and the ``distances`` between them [Å].
+    ``semi_angle`` [rad], ``defocus`` [Å], the known ``probe (y, x)`` centred on pixel ``n // 2``
+    with intensities that add up to 1, the ``depths`` of the slices and the ``distances`` between
+    them [Å].
     """
     data_path, folder, settings = sys.argv[1:]
     with np.load(data_path) as file:
@@ -71,6 +71,7 @@ class Recorder:
         unit = 1 if sys.platform == "darwin" else 1024
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
         about = {
+            "package": package,
             "version": version(package),
             "setup": self.setup,
             "seconds": self.seconds[1:],

@@ -31,9 +31,8 @@ class Watch(Observer):
         self.sampling = state.object.sampling
 
 
-rate = settings.step
-if settings.decay:
-    rate = {"type": "expr", "expr": f"{rate} * (1 + np.cos(np.pi * (i - 1) / niter)) / 2"}
+decay = f"{settings.step} * (1 + np.cos(np.pi * (i - 1) / niter)) / 2"
+rate = {"type": "expr", "expr": decay}
 step = 1e3 * data.wavelength / (data.pixels * data.sampling)  # [mrad]
 with tempfile.TemporaryDirectory() as folder:
     patterns = Path(folder) / "patterns.npy"
@@ -57,12 +56,12 @@ with tempfile.TemporaryDirectory() as folder:
                     "niter": settings.epochs,
                     "grouping": settings.batch,
                     "bwlim_frac": None,
-                    "noise_model": {"type": settings.noise_model},
+                    "noise_model": {"type": settings.loss},
                     "solvers": {"object": {"type": "adam", "learning_rate": rate}},
                     "update_probe": False,
                     "buffer_n_groups": None,
                     "regularizers": [],
-                    "group_constraints": settings.group_constraints,
+                    "group_constraints": [{"type": "clamp_object_amplitude", "amplitude": 1.0}],
                     "iter_constraints": [],
                 }
             ],
@@ -77,4 +76,6 @@ with tempfile.TemporaryDirectory() as folder:
     watch = Watch()
     logging.disable(logging.INFO)
     execute_plan(plan, seed=1, init_state=start, override_observers=watch)
-recorder.finish("phaserEM", data.sampling, watch.sampling.corner)
+# phaser counts positions from the middle of the window, half a pixel before its pixel n // 2
+origin = watch.sampling.corner - data.sampling / 2
+recorder.finish("phaserEM", data.sampling, origin)

@@ -10,6 +10,7 @@ from ptyrad.core.models.ptycho import PtychoModel
 from ptyrad.params.ptyrad_params import PtyRADParams
 from ptyrad.solver import PtyRADSolver
 
+POWERS = {"intensity": 1.0, "amplitude": 0.5}  # of the patterns that PtyRAD compares
 data, recorder, settings = arguments()
 logging.getLogger("ptyrad").setLevel(logging.WARNING)
 
@@ -37,13 +38,10 @@ params = {
         "obj_slice_thickness": float(np.mean(data.distances)),  # PtyRAD takes but one
     },
     "model_params": {
-        "optimizer_params": {"name": "Adam", "configs": {"eps": settings.eps}},
         "scheduler_params": {
             "name": "CosineAnnealingLR",
             "configs": {"T_max": settings.epochs},
-        }
-        if settings.decay
-        else None,
+        },
         "update_params": {
             "obja": fixed,
             "objp": {"start_iter": 1, "lr": settings.step},
@@ -51,21 +49,20 @@ params = {
             "probe_pos_shifts": fixed,
         },
     },
-    "loss_params": {"loss_single": {"state": True, "weight": 1.0, "dp_pow": settings.power}},
+    "loss_params": {"loss_single": {"state": True, "weight": 1.0, "dp_pow": POWERS[settings.loss]}},
     "constraint_params": {
         "ortho_pmode": off,
         "fix_probe_int": off,
         "obj_rblur": off,
         "obj_zblur": off,
         "obja_thresh": off,
-        "objp_postiv": {"start_iter": 1, "step": 1} if settings.positivity else off,
+        "objp_postiv": {"start_iter": 1, "step": 1},
     },
     "recon_params": {
         "NITER": settings.epochs,
         "BATCH_SIZE": {"size": settings.batch},
         "SAVE_ITERS": None,
         "convergence_monitor": None,
-        "compiler_configs": {"enable": settings.compile},
     },
 }
 solver = PtyRADSolver(PtyRADParams(**params).model_dump(), device="cpu", seed=1)

@@ -67,10 +67,10 @@ recorder.start()
 ptycho.reconstruct(
     num_iters=settings.epochs,
     optimizer_params={"object": {"name": "adam", "lr": settings.step}},
-    scheduler_params={"object": {"name": "cosine_annealing"}} if settings.decay else None,
+    scheduler_params={"object": {"name": "cosine_annealing"}},
     batch_size=settings.batch,
-    autograd=settings.loss != "l2_amplitude",  # by hand it is faster, but for this loss only
-    loss_type=settings.loss,
+    loss_type=f"l2_{settings.loss}",
+    autograd=settings.loss != "amplitude",  # quantem's own gradient is faster, but knows no other
     analytic_step_normalization=False,
 )
 origin = data.positions[0, 0] - ptycho.obj_padding_px * data.sampling  # quantem may pad more
