@@ -70,8 +70,6 @@ ptycho.reconstruct(
     scheduler_params={"object": {"name": "cosine_annealing"}},
     batch_size=settings.batch,
     loss_type=f"l2_{settings.loss}",
-    autograd=settings.loss != "amplitude",  # quantem's own gradient is faster, but knows no other
-    analytic_step_normalization=False,
 )
 origin = data.positions[0, 0] - ptycho.obj_padding_px * data.sampling  # quantem may pad more
 recorder.finish("quantem", data.sampling, origin)
