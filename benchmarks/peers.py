@@ -75,7 +75,7 @@ PEERS = (
     Peer("ptyrad", _NEW[1:], {**_ADAM, "step": 0.05, "loss": "intensity"}),
     Peer("quantem", _NEW, {**_ADAM, "step": 0.12, "loss": "intensity"}),
     Peer("phaser", _NEW, {**_ADAM, "step": 0.05, "loss": "anscombe"}),
-    Peer("py4dstem", _NEW[:2], {**_ADAM, "epochs": 40, "step": 1.0, "loss": "amplitude"}),
+    Peer("py4dstem", _NEW[:2], {**_ADAM, "epochs": 30, "step": 1.0, "loss": "amplitude"}),
 )
 
 
