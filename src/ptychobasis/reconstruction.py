@@ -150,7 +150,7 @@ def reconstruct(
     torch.manual_seed(seed)
     device = device or choose_device(settings.device)
     problem = prepare(data, settings, device)
-    state = _start(problem, settings, seed)
+    state = start_state(problem, settings, seed)
     if checkpoint is not None and (content := checkpoint.load()) is not None:
         state.restore(content)
         log.info("going on after epoch %d, from %s", len(state.losses), checkpoint.path)
@@ -224,7 +224,8 @@ def _density(windows: Windows, spectrum: NDArray[np.complexfloating], batch: int
     return float(probe.max() + total.max() * batch / len(windows.starts))
 
 
-def _start(problem: Problem, settings: ReconstructionConfig, seed: int) -> State:
+def start_state(problem: Problem, settings: ReconstructionConfig, seed: int) -> State:
+    """An object that is all but empty, of a random phase, before the first step."""
     generator, model = np.random.default_rng(seed), problem.model
     start = generator.uniform(0, _START_PHASE, (model.slices, *model.windows.shape))
     phase = torch.as_tensor(start).to(model.device, model.real)
@@ -247,7 +248,7 @@ def _run(
     with bar:
         while len(state.losses) < epochs:
             began = time.perf_counter()
-            state.losses.append(_epoch(state, problem, settings))
+            state.losses.append(run_epoch(state, problem, settings))
             state.seconds += time.perf_counter() - began
             _stop_if_diverged(state)
             bar.update()
@@ -262,7 +263,7 @@ def _run(
                 watch(done, state.phase, state.seconds)
 
 
-def _epoch(state: State, problem: Problem, settings: ReconstructionConfig) -> float:
+def run_epoch(state: State, problem: Problem, settings: ReconstructionConfig) -> float:
     """Visit every scan position once; return the mean loss."""
     model, total = problem.model, 0.0
     order = state.generator.permutation(len(model.windows.starts))
