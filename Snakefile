@@ -26,6 +26,11 @@ include: "workflow/rules/figures.smk"
 report: "workflow/report/workflow.rst"
 
 
+localrules:
+    all,
+    figures,
+
+
 rule all:
     default_target: True
     input:

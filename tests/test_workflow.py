@@ -111,6 +111,16 @@ def test_a_changed_key_reruns_what_depends_on_it(
     assert jobs(dry.stdout) == rerun
 
 
+def test_how_often_checkpoints_are_written_changes_no_result(
+    miniature: Path, tmp_path: Path
+) -> None:
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("reconstruction: {checkpoint_seconds: 0}\n")
+    dry = snakemake(miniature, *MINIATURE, str(overlay), "--dry-run")
+    assert dry.returncode == 0, dry.stderr[-2000:]
+    assert "Nothing to be done" in dry.stdout + dry.stderr
+
+
 def test_a_study_starts_from_anyones_data_set(miniature: Path, tmp_path: Path) -> None:
     study = yaml.safe_load((ROOT / "config/test.yaml").read_text())
     for block in ("crystal", "microscope", "scan", "detector", "simulation"):

@@ -165,6 +165,8 @@ class ReconstructionConfig(Section):
     """First step of Adam [rad]; decays as half a cosine."""
     positivity: bool = True
     """Keep the phase at or above zero after each step."""
+    checkpoint_seconds: NonNegative = 30.0
+    """Time between checkpoints [s]; a reconstruction that was killed goes on from the last."""
     device: Device = "auto"
     """Where to compute; auto takes a GPU where there is one."""
 

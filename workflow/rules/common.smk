@@ -39,7 +39,10 @@ def sweep_settings(wildcards):
 
 def reconstruction_settings(wildcards):
     """Keys of a reconstruction with what the sweep sets differently."""
-    return STUDY.recon(wildcards.sweep).model_dump(mode="json") | {"seed": STUDY.seed}
+    chosen = STUDY.recon(wildcards.sweep)
+    return chosen.model_dump(mode="json", exclude={"checkpoint_seconds"}) | {
+        "seed": STUDY.seed
+    }
 
 
 def tables():

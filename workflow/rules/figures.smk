@@ -1,3 +1,12 @@
+# a few seconds each: not worth a place in the queue of a cluster
+localrules:
+    figure_masks,
+    figure_fsc,
+    figure_slices,
+    figure_quality,
+    provenance,
+
+
 rule figure_masks:
     input:
         dataset=DATASET,
