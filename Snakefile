@@ -26,19 +26,16 @@ include: "workflow/rules/figures.smk"
 report: "workflow/report/workflow.rst"
 
 
-localrules:
-    all,
-    figures,
-
-
 rule all:
     default_target: True
     input:
         figures=figure_files(),
         tables=tables(),
         provenance=f"{RESULTS}/provenance.html",
+    localrule: True
 
 
 rule figures:
     input:
         figure_files(),
+    localrule: True
