@@ -297,12 +297,16 @@ class Study(Section):
         )
 
 
-def load_study(config: Path | str | Mapping[str, Any], source: str | None = None) -> Study:
+def load_study(
+    config: Path | str | Mapping[str, Any], source: str | None = None, checked: bool = False
+) -> Study:
     """Read and check a configuration.
 
     Args:
         config: a YAML file, or the mapping that Snakemake merged from its config files.
         source: what errors call it, such as the names of those files.
+        checked: the keys were found to go together before, when the files that they name were
+            there; only each for itself is looked at.
 
     Raises:
         StudyError: the first problem found, and how many more there are.
@@ -313,7 +317,7 @@ def load_study(config: Path | str | Mapping[str, Any], source: str | None = None
         source, raw = source or str(config), config_source.read(Path(config))
     try:
         study = Study.model_validate_json(json.dumps(config_source.prepare(raw), default=str))
-        problems = config_checks.problems(study)
+        problems = [] if checked else config_checks.problems(study)
     except ValidationError as error:
         problems = config_source.explain(error, Study)
     if problems:

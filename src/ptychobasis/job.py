@@ -39,7 +39,7 @@ def job(snakemake: Any) -> Iterator[Study]:
         number, gpus = os.environ["SLURM_JOB_ID"], os.environ.get("CUDA_VISIBLE_DEVICES", "none")
         log.info("Slurm job %s on %s, CUDA_VISIBLE_DEVICES: %s", number, platform.node(), gpus)
     try:
-        yield load_study(snakemake.config, "config")
+        yield load_study(snakemake.config, "config", checked=True)
     except StudyError as error:
         log.error("error: %s", error)
         raise SystemExit(1) from error

@@ -5,7 +5,9 @@ from ptychobasis.errors import StudyError
 from ptychobasis.job import code_digest, share_package
 
 try:
-    STUDY = load_study(config, " + ".join(map(str, workflow.configfiles)) or "config")
+    STUDY = load_study(
+        config, " + ".join(map(str, workflow.configfiles)) or "config", checked=UNPACKED
+    )
 except StudyError as error:
     raise WorkflowError(str(error))
 
@@ -67,6 +69,12 @@ def masks_file(wildcards):
     """Anyone's own masks, on which the compressed file then depends."""
     path = STUDY.sweeps[wildcards.sweep].masks_file
     return [] if path is None else [str(path)]
+
+
+def masks_files():
+    """Anyone's own masks, of all sweeps."""
+    paths = {sweep.masks_file for sweep in STUDY.sweeps.values()} - {None}
+    return sorted(map(str, paths))
 
 
 def crystal_file():
