@@ -1,5 +1,6 @@
 """Every basis: adjoint, orthonormality, completeness, closed forms, counts and refusals."""
 
+import tracemalloc
 from pathlib import Path
 
 import h5py
@@ -398,6 +399,30 @@ def test_dark_field_masks_partition_the_dark_pixels(kind: str, bright: str, tmp_
 def _whole(offsets: NDArray[np.int64]) -> list[int]:
     """Numbers of the bins of three pixels, one centred at 0, that lie inside."""
     return [b for b in range(-20, 21) if {3 * b - 1, 3 * b, 3 * b + 1} <= set(offsets.tolist())]
+
+
+@pytest.mark.parametrize("kind", ["donut", "bins", "pixels"])
+@pytest.mark.parametrize("stack", [(), (3,), (2, 4)])
+def test_dark_field_sums_its_masks_and_owns_its_adjoint(kind: str, stack: tuple[int, ...]) -> None:
+    dark = dark_field(kind, OPTICS.bright_field(), edge=3)
+    generator = np.random.default_rng(7)
+    x, y = generator.random((*stack, *OPTICS.detector.shape)), generator.normal(size=dark.size)
+    ax, aty = dark.forward(x), dark.adjoint(np.broadcast_to(y, (*stack, dark.size)))
+    assert ax.dtype == aty.dtype == np.float32
+    expected = np.einsum("...yx,myx->...m", x, dark.masks().astype(float))
+    np.testing.assert_allclose(ax, expected, rtol=1e-5)
+    np.testing.assert_allclose(ax @ y, (x * aty).sum(axis=(-2, -1)), atol=1e-4)
+
+
+def test_dark_field_bins_take_the_memory_of_pixels() -> None:
+    bright = build_basis("binning", Request(PAPER, 7)).support
+    tracemalloc.start()
+    dark = dark_field("bins", bright)
+    dark.forward(np.ones((2, 500, 500), np.float32))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert dark.size == 71**2 - 45  # 71 whole bins of 7 pixels fit into 500, one centred
+    assert peak < 100 * bright.size  # bytes; dense masks took 20,000 per pixel
 
 
 def test_dark_field_counts() -> None:

@@ -88,6 +88,35 @@ def test_blocks_end_where_chunks_end(tmp_path: Path) -> None:
     assert starts == [0, 4, 8, 9, 13, 17]
 
 
+@pytest.mark.parametrize("patterns", [1, 3, 100])
+@pytest.mark.parametrize("chunks", [None, (3, 2, 24, 20), (1, 1, 7, 20)])
+@pytest.mark.parametrize("kind", ["<f4", "<f8", ">u2", "u1"])
+def test_rows_of_any_file_are_those_of_its_patterns(
+    path: Path, kind: str, chunks: tuple[int, ...] | None, patterns: int
+) -> None:
+    counts = np.random.default_rng(3).integers(0, 200, (4, 7, 24, 20)).astype(kind)
+    with h5py.File(path, "r+") as file:
+        del file["patterns"]
+        file.create_dataset("patterns", data=counts, chunks=chunks)
+        file["patterns"].attrs["incident_electrons"] = 5e4
+    data, rows = read_dataset(path), slice(9, 16)
+    blocks = list(data.blocks(patterns * 7 * 20 * 4, rows))
+    assert max(len(block) for _, block in blocks) <= patterns
+    read = np.concatenate([block for _, block in blocks])
+    assert read.dtype == np.float32
+    expected = counts.reshape(28, 24, 20)[:, rows] / 5e4
+    np.testing.assert_allclose(read, expected, rtol=1e-6)
+    np.testing.assert_allclose(data.pattern(2, 5), counts[2, 5] / 5e4, rtol=1e-6)
+
+
+def test_a_reader_that_stops_early_leaves_the_file_free(path: Path) -> None:
+    for _, block in read_dataset(path).blocks(block_bytes=1):
+        assert len(block) == 1
+        break
+    with h5py.File(path, "r+") as file:  # HDF5 refuses to write to what is open for reading
+        file.attrs["energy_ev"] = 80e3
+
+
 def test_single_and_mean_pattern(path: Path) -> None:
     data = read_dataset(path)
     np.testing.assert_array_equal(data.pattern(2, 5), noise()[2, 5])
@@ -103,7 +132,7 @@ def test_axes_have_names_scales_and_units(path: Path) -> None:
         np.testing.assert_allclose(scales[1], 1.5 * np.arange(7))
         np.testing.assert_allclose(scales[2], (np.arange(24) - 12) / (24 * 0.3))
         assert patterns.dtype == np.float32
-        assert str(hdf5plugin.BLOSC2_ID) in patterns._filters
+        assert str(hdf5plugin.BLOSC_ID) in patterns._filters
 
 
 def test_failing_simulation_leaves_the_old_file(path: Path) -> None:

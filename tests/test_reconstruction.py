@@ -10,9 +10,10 @@ import torch
 from ptychobasis.bases import Request, build_basis
 from ptychobasis.compressed import Compressed
 from ptychobasis.config import ReconstructionConfig as Settings
+from ptychobasis.engine import Multislice
 from ptychobasis.errors import StudyError
 from ptychobasis.grid import Grid
-from ptychobasis.multislice import Multislice, place_windows, probe_spectrum
+from ptychobasis.multislice import place_windows, probe_spectrum
 from ptychobasis.optics import Optics
 from ptychobasis.reconstruction import choose_device, reconstruct
 
@@ -46,7 +47,7 @@ def sample() -> Sample:
     for s, cy, cx, height in ((0, 1.2, 2.3, 0.5), (0, 4.1, 3.9, 0.8), (1, 2.6, 4.6, 0.6),
                               (1, 4.4, 1.1, 0.7)):  # fmt: skip
         phase[s] += height * np.exp(-((rows[:, None] - cy) ** 2 + (columns - cx) ** 2) / 0.4)
-    model = Multislice(windows, OPTICS.wavelength, [15.0], torch.float64)
+    model = Multislice(windows, OPTICS.wavelength, [15.0], dtype=torch.float64)
     spectrum = model.wave(probe_spectrum(DETECTOR, OPTICS))
     found = model.intensities(torch.as_tensor(phase), spectrum, np.arange(36)).numpy()
     return Sample(phase, np.fft.fftshift(found, axes=(1, 2)), positions)

@@ -1,5 +1,9 @@
 """The windowed scan against abTEM's own scan over the whole cell, and its refusals."""
 
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import abtem
@@ -10,9 +14,10 @@ from ase import Atoms
 from ase.build import bulk
 from numpy.typing import NDArray
 
+from ptychobasis.engine import Multislice
 from ptychobasis.errors import StudyError
 from ptychobasis.grid import Grid
-from ptychobasis.multislice import Multislice, place_windows, probe_spectrum
+from ptychobasis.multislice import place_windows, probe_spectrum
 from ptychobasis.optics import Optics
 from ptychobasis.physics import interaction_constant
 from ptychobasis.simulation import (
@@ -104,6 +109,25 @@ def test_batches_do_not_change_the_patterns(potential: Any, windowed: NDArray[np
     np.testing.assert_allclose(again, windowed, atol=1e-7)
 
 
+def test_patterns_repeat_to_the_bit_in_another_process(windowed: NDArray[np.float32]) -> None:
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import test_simulation as t; t.print_bits()"
+    )
+    command = [sys.executable, "-c", code, str(Path(__file__).parent)]
+    again = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert again.strip().splitlines()[-1] == digest(windowed)
+
+
+def print_bits() -> None:
+    """For a process of its own, which has no plans in memory."""
+    patterns = scan(phonon_potential(silicon(), NUMERICS, seed=1), OPTICS, POSITIONS, NUMERICS)
+    print(digest(np.concatenate(list(patterns))))
+
+
+def digest(array: NDArray[np.float32]) -> str:
+    return hashlib.sha256(array.tobytes()).hexdigest()
+
+
 def test_reconstructions_model_agrees_with_the_simulation() -> None:
     """Axes, signs, normalisation and the order of depths, with other atoms in each layer."""
     places = [(15, 13.2, 1), (17.1, 14.4, 1), (15.2, 15.6, 1), (16.2, 14.1, 9), (17.3, 16.0, 9)]
@@ -119,7 +143,7 @@ def test_reconstructions_model_agrees_with_the_simulation() -> None:
     windows = place_windows(WINDOW, positions)
     y, x = np.rint(np.array(windows.origin) / SAMPLING).astype(int)
     layers = projected_layers(potential)[:, y : y + windows.shape[0], x : x + windows.shape[1]]
-    model = Multislice(windows, fine.wavelength, [2.0] * 4, torch.float64)
+    model = Multislice(windows, fine.wavelength, [2.0] * 4, dtype=torch.float64)
     phase = torch.as_tensor(layers * interaction_constant(60e3)).double()
     wave = model.wave(probe_spectrum(WINDOW, fine))
     cut = tuple(

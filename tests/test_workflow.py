@@ -1,6 +1,7 @@
 """The miniature study through real Snakemake, from its atoms to the report in a browser."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -119,6 +120,16 @@ def test_how_often_checkpoints_are_written_changes_no_result(
     dry = snakemake(miniature, *MINIATURE, str(overlay), "--dry-run")
     assert dry.returncode == 0, dry.stderr[-2000:]
     assert "Nothing to be done" in dry.stdout + dry.stderr
+
+
+def test_phonon_configurations_that_are_there_are_kept(miniature: Path, tmp_path: Path) -> None:
+    """So a simulation that was stopped goes on with the configurations that are missing."""
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("simulation: {frozen_phonons: {configurations: 3}}\n")
+    dry = snakemake(miniature, *MINIATURE, str(overlay), "--dry-run")
+    assert dry.returncode == 0, dry.stderr[-2000:]
+    simulated = re.findall(r"output: results/test/simulation/phonon_(\d+)\.h5", dry.stdout)
+    assert sorted(simulated) == ["1", "2"]
 
 
 def test_a_study_starts_from_anyones_data_set(miniature: Path, tmp_path: Path) -> None:

@@ -8,10 +8,12 @@ register it in `BASES` (and in `SIZELESS` if it has but one size). Then
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from scipy.special import eval_jacobi
 
 from ptychobasis.errors import StudyError, nearest
@@ -29,29 +31,29 @@ class Basis:
     Attributes:
         name: what the basis is called in figures.
         support: ``(y, x)``, detector pixels that any mask sees.
-        matrix: ``(masks, pixels of the support)``; None stands for the identity, which
-            stores each pixel of the support as it is.
+        matrix: ``(masks, pixels of the support)``, sparse for the thousands of bins of a dark
+            field; None stands for the identity, which stores each pixel as it is.
     """
 
     name: str
     support: Bool
-    matrix: NDArray[np.float32] | None = None
+    matrix: NDArray[np.float32] | csr_array | None = None
 
     @property
     def size(self) -> int:
         """Numbers stored per pattern."""
-        return int(self.support.sum()) if self.matrix is None else len(self.matrix)
+        return int(self.support.sum()) if self.matrix is None else self.matrix.shape[0]
 
     def forward(self, patterns: Float) -> NDArray[np.float32]:
         """Frobenius inner products of ``(..., y, x)`` patterns with the masks: ``(..., masks)``."""
         seen = np.asarray(patterns, np.float32)[..., self.support]
-        return seen if self.matrix is None else seen @ self.matrix.T
+        return seen if self.matrix is None else _product(seen, self.matrix.T)
 
     def adjoint(self, coefficients: Float) -> NDArray[np.float32]:
         """Sum of the masks weighted with ``(..., masks)`` coefficients: ``(..., y, x)``."""
         values = np.asarray(coefficients, np.float32)
         result = np.zeros((*values.shape[:-1], *self.support.shape), np.float32)
-        result[..., self.support] = values if self.matrix is None else values @ self.matrix
+        result[..., self.support] = values if self.matrix is None else _product(values, self.matrix)
         return result
 
     def masks(self) -> NDArray[np.float32]:
@@ -119,7 +121,8 @@ def binning(request: Request) -> Basis:
             f"bins of {edge} pixels around the bright-field disc reach beyond the detector; "
             "allowed are smaller bins or a detector with more pixels"
         )
-    return Basis("binning", *_indicator_masks(labels, kept))
+    support, masks = _indicator_masks(labels, kept)
+    return Basis("binning", support, masks.toarray())
 
 
 def zernike(request: Request) -> Basis:
@@ -210,14 +213,14 @@ def dark_field(kind: str, bright: Bool, edge: int = 7) -> Basis:
     if kind == "pixels":
         return Basis("dark-field pixels", ~bright)
     if kind == "donut":
-        labels = np.where(bright, -1, 0)
-    elif kind == "bins":
+        one = (~bright).sum()
+        return Basis("dark-field donut", ~bright, np.full((1, one), one**-0.5, np.float32))
+    if kind == "bins":
         labels = np.where(bright, -1, _bin_labels(bright.shape, edge))
-    else:
-        kinds = ("donut", "bins", "pixels")
-        raise StudyError(f"no dark field '{kind}'; allowed: none, {', '.join(kinds)}")
-    kept = np.unique(labels[labels >= 0])
-    return Basis(f"dark-field {kind}", *_indicator_masks(labels, kept))
+        kept = np.unique(labels[labels >= 0])
+        return Basis("dark-field bins", *_indicator_masks(labels, kept))
+    kinds = ("donut", "bins", "pixels")
+    raise StudyError(f"no dark field '{kind}'; allowed: none, {', '.join(kinds)}")
 
 
 def complete_zernike_orders(limit: int) -> list[int]:
@@ -252,11 +255,19 @@ def _bin_labels(shape: tuple[int, int], edge: int) -> NDArray[np.int64]:
     return np.where(whole[0][:, None] & whole[1][None, :], labels, -1)
 
 
-def _indicator_masks(labels: NDArray[np.int64], kept: NDArray[np.int64]) -> tuple[Bool, Float]:
-    """Support and unit-norm masks of the pixels that carry each label of `kept`."""
+def _indicator_masks(labels: NDArray[np.int64], kept: NDArray[np.int64]) -> tuple[Bool, csr_array]:
+    """Support and unit-norm masks of the pixels that carry each label of `kept`, ascending."""
     support = np.isin(labels, kept)
-    matrix = (labels[support][None, :] == kept[:, None]).astype(np.float32)
-    return support, matrix / np.sqrt(matrix.sum(axis=1, keepdims=True))
+    rows = np.searchsorted(kept, labels[support])
+    weights = 1 / np.sqrt(np.bincount(rows))[rows]
+    entries = weights.astype(np.float32), (rows, np.arange(rows.size))
+    return support, csr_array(entries, shape=(kept.size, rows.size))
+
+
+def _product(values: Float, matrix: Any) -> NDArray[np.float32]:
+    """``(..., n)`` times ``(n, m)``, which may be sparse: ``(..., m)``."""
+    flat = values.reshape(-1, values.shape[-1]) @ matrix
+    return flat.reshape(*values.shape[:-1], matrix.shape[1])
 
 
 def _read_masks(path: Path) -> Float:

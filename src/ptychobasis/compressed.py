@@ -37,6 +37,8 @@ class Compressed:
         scan_shape: scan points along (y, x).
         basis: the masks.
         optics: probe and detector.
+        scattering: ``(2, n)``, frequencies [1/Å] and the fraction of the incident electrons
+            that the mean pattern holds within each; None where it is not known.
     """
 
     coefficients: NDArray[np.float32]
@@ -44,6 +46,7 @@ class Compressed:
     scan_shape: tuple[int, int]
     basis: Basis
     optics: Optics
+    scattering: NDArray[np.float64] | None = None
 
     @property
     def detector_pixels(self) -> int:
@@ -58,6 +61,7 @@ def write_compressed(
     basis: Basis,
     coefficients: Iterable[NDArray[np.floating]],
     about: Mapping[str, Any] | None = None,
+    scattering: NDArray[np.floating] | None = None,
 ) -> None:
     """Write a compressed file, block by block.
 
@@ -68,6 +72,7 @@ def write_compressed(
         basis: the masks.
         coefficients: blocks ``(n, masks)`` of any n in the order of the scan.
         about: what to keep in the attribute ``provenance`` beside the versions.
+        scattering: ``(2, n)``, see `Compressed`.
     """
     sy, sx, _ = positions.shape
     with create_hdf5(path, FORMAT, about) as file:
@@ -77,6 +82,8 @@ def write_compressed(
         data = create_scan(file, "coefficients", (sy, sx, basis.size), coefficients)
         for axis, label in enumerate(("scan_y", "scan_x", "mask")):
             data.dims[axis].label = label
+        if scattering is not None:
+            file["scattering"] = np.asarray(scattering, np.float64)
         write_basis(file, "basis", basis)
 
 
@@ -92,8 +99,11 @@ def read_compressed(path: str | Path) -> Compressed:
         sy, sx, _ = stored.shape
         positions = read_positions(file, (sy, sx))
         optics = read_optics(file, (basis.support.shape[0], basis.support.shape[1]))
+        scattering = None
+        if "scattering" in file:
+            scattering = read_array(file, "scattering", (2, "frequencies")).astype(np.float64)
     coefficients = stored.astype(np.float32, copy=False).reshape(sy * sx, basis.size)
-    return Compressed(coefficients, positions.reshape(-1, 2), (sy, sx), basis, optics)
+    return Compressed(coefficients, positions.reshape(-1, 2), (sy, sx), basis, optics, scattering)
 
 
 def write_basis(file: Any, key: str, basis: Basis) -> None:

@@ -151,18 +151,21 @@ class ReconstructionConfig(Section):
 
     slice_depths_angstrom: Annotated[tuple[NonNegative, ...], Field(min_length=1)] = (0.0,)
     """Depths of the slices below the entrance surface, ascending [Å]."""
-    model_pixels: Counts | None = None
-    """Pixels (y, x) of the model's waves over the detector's window; null takes the detector's."""
+    model_pixels: Literal["auto"] | Counts | None = "auto"
+    """Pixels (y, x) of the model's patterns; auto takes as many as the sample scatters into, null
+    the detector's."""
+    window_angstrom: Literal["auto"] | Lengths | None = "auto"
+    """Window (y, x) of the model's waves [Å]; auto takes what holds the probe, null the detector's."""
     loss: Literal["intensity", "amplitude"] = "intensity"
     """What is compared: stored numbers, or their roots (for bases that store pixels)."""
     dark_field: Literal["none", "donut", "bins", "pixels"] = "none"
     """Masks outside the stored ones whose coefficients are to be zero."""
-    epochs: Count = 40
+    epochs: Count = 30
     """Visits of every scan position."""
     batch: Count = 32
     """Scan positions per step."""
-    step_rad: Positive = 0.05
-    """First step of Adam [rad]; decays as half a cosine."""
+    step_rad: Positive = 0.2
+    """Largest change of phase by the first step [rad]; decays as half a cosine."""
     positivity: bool = True
     """Keep the phase at or above zero after each step."""
     checkpoint_seconds: NonNegative = 30.0

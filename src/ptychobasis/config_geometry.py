@@ -9,6 +9,7 @@ import numpy as np
 
 from ptychobasis.bases import Basis, Request, build_basis
 from ptychobasis.errors import StudyError
+from ptychobasis.model import APERTURES, pixels_reaching
 
 if TYPE_CHECKING:
     from ptychobasis.config import Study
@@ -37,7 +38,7 @@ def _detector(study: Study) -> Iterator[str]:
             )
     for name in study.sweeps:
         model = study.recon(name).model_pixels
-        if model is None:
+        if model is None or model == "auto":
             continue
         key = owner(study, name, "model_pixels")
         for axis, count, pixels, window in zip(
@@ -105,7 +106,7 @@ def _band(study: Study) -> Iterator[str]:
         yield f"{key} is {[low, high]}; allowed: two ascending frequencies"
     if study.scan is None or study.detector is None:
         return
-    pixels = [study.recon(name).model_pixels or study.detector.pixels for name in study.sweeps]
+    pixels = [_least_pixels(study, name) for name in study.sweeps]
     nyquist = (np.array(pixels) / study.detector.window_angstrom).min() / 2
     if high > nyquist:
         yield (
@@ -140,14 +141,24 @@ def _bases(study: Study) -> Iterator[str]:
         for size in sweep.sizes or (0,):
             try:
                 basis = build_basis(sweep.basis, Request(optics, size, masks_file=sweep.masks_file))
-                _fits(basis, study.recon(name).model_pixels)
+                _fits(basis, _least_pixels(study, name))
             except StudyError as error:
                 yield f"{key}: {error}"
 
 
-def _fits(basis: Basis, model_pixels: tuple[int, int] | None) -> None:
+def _least_pixels(study: Study, sweep: str) -> tuple[int, int]:
+    """The fewest pixels that the model of a sweep may have; auto may take more."""
+    assert study.detector is not None
+    asked = study.recon(sweep).model_pixels
+    if asked == "auto":
+        optics = study.optics()
+        return pixels_reaching(optics, APERTURES * optics.aperture)
+    return asked or study.detector.pixels
+
+
+def _fits(basis: Basis, model_pixels: tuple[int, int]) -> None:
     """Masks must lie within the model's pixels; single pixels outside are left out."""
-    if model_pixels is not None and basis.matrix is not None:
+    if basis.matrix is not None:
         basis.on_shape(model_pixels)
 
 

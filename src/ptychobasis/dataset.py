@@ -29,9 +29,10 @@ from ptychobasis.files import (
 )
 from ptychobasis.grid import Grid
 from ptychobasis.optics import Optics
+from ptychobasis.streaming import ahead, scan_cuts
 
 FORMAT = "ptychobasis-dataset"
-BLOCK_BYTES = 2**26
+BLOCK_BYTES = 2**23  # stays in the processor's cache, where what follows finds it
 _MEAN_TOTAL = (0.05, 1.05)
 
 
@@ -90,28 +91,36 @@ class Dataset:
         with open_hdf5(self.path, FORMAT) as file:
             return _read_truth(file) if "truth" in file else None
 
-    def blocks(self, block_bytes: int = BLOCK_BYTES) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    def blocks(
+        self, block_bytes: int = BLOCK_BYTES, rows: slice = slice(None)
+    ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
         """Read all patterns in the order of the scan, as fractions of the incident electrons.
+
+        The next block is read in a thread while the last one is used.
 
         Args:
             block_bytes: the most that a block may take, unless one pattern takes more.
+            rows: of the detector; from a file without compression no others are read.
 
         Yields:
-            Which scan points (a slice of the flat index), and ``(n, ky, kx)``.
+            Which scan points (a slice of the flat index), and ``(n, rows, kx)``.
         """
-        shape = self.optics.detector.shape
+        return ahead(self._read(block_bytes, rows))
+
+    def _read(self, block_bytes: int, rows: slice) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        height, width = self.optics.detector.shape
+        shape = (len(range(height)[rows]), width)
         most = max(1, block_bytes // (4 * math.prod(shape)))
         with open_hdf5(self.path, FORMAT) as file:
             stored = file["patterns"]
-            cuts = _scan_cuts(self.scan_shape, most, (stored.chunks or (1, 1))[1])
-            for start, rows, columns in cuts:
-                values = stored.astype(np.float32)[rows, columns].reshape(-1, *shape)
-                yield slice(start, start + len(values)), self._normalised(values)
+            for start, *scan in scan_cuts(self.scan_shape, most, (stored.chunks or (1, 1))[1]):
+                values = self._normalised(stored[*scan, rows]).reshape(-1, *shape)
+                yield slice(start, start + len(values)), values
 
     def pattern(self, i: int, j: int) -> NDArray[np.float32]:
         """The pattern ``(ky, kx)`` of row `i` and column `j` of the scan."""
         with open_hdf5(self.path, FORMAT) as file:
-            return self._normalised(file["patterns"].astype(np.float32)[i, j])
+            return self._normalised(file["patterns"][i, j])
 
     def mean_pattern(self) -> NDArray[np.float32]:
         """The mean of all patterns, ``(ky, kx)``."""
@@ -120,8 +129,12 @@ class Dataset:
             total += block.sum(axis=0, dtype=np.float64)
         return (total / self.size).astype(np.float32)
 
-    def _normalised(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        return values if self.incident_electrons == 1 else values / self.incident_electrons
+    def _normalised(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        # converted here: HDF5 takes a hundred times as long for some types, like >u2
+        fractions = values.astype(np.float32, copy=False)
+        if self.incident_electrons != 1:
+            fractions /= self.incident_electrons
+        return fractions
 
 
 def read_dataset(path: str | Path) -> Dataset:
@@ -142,11 +155,11 @@ def read_dataset(path: str | Path) -> Dataset:
     return Dataset(Path(path), optics, positions, electrons)
 
 
-def check_patterns(dataset: Dataset) -> float:
+def check_patterns(dataset: Dataset) -> NDArray[np.float64]:
     """Read every pattern once and refuse what cannot be a fraction of the incident beam.
 
     Returns:
-        Fraction of the incident electrons that the detector caught, mean of all patterns.
+        The mean pattern ``(ky, kx)``.
 
     Raises:
         StudyError: NaN, infinite or negative intensities, another normalisation, or
@@ -171,7 +184,24 @@ def check_patterns(dataset: Dataset) -> float:
             "the attribute 'incident_electrons' of 'patterns' to the electrons per pattern)"
         )
     _check_centre(dataset, mean)
-    return float(mean.sum())
+    return mean
+
+
+def scattering(pattern: NDArray[np.floating], detector: Grid) -> NDArray[np.float64]:
+    """How far a pattern ``(ky, kx)`` reaches.
+
+    Returns:
+        ``(2, n)``: radii in steps of a pixel up to the nearest edge of the detector [1/Å], and
+        what of the incident electrons is within each.
+    """
+    ky, kx = detector.frequencies()
+    radius = np.hypot(ky, kx)
+    step = max(detector.reciprocal_sampling)
+    edge = min(-ky.min(), -kx.min())
+    radii = np.arange(1, round(edge / step) + 1) * step
+    order = np.argsort(radius, axis=None)
+    within = np.concatenate([[0.0], np.cumsum(pattern.ravel()[order], dtype=np.float64)])
+    return np.stack([radii, within[np.searchsorted(radius.ravel()[order], radii, side="right")]])
 
 
 def _check_centre(dataset: Dataset, mean: NDArray[np.float64]) -> None:
@@ -244,21 +274,6 @@ def _label_axes(file: Any, optics: Optics, positions: NDArray[np.floating]) -> N
         file[name].make_scale(name)
         file["patterns"].dims[axis].label = name
         file["patterns"].dims[axis].attach_scale(file[name])
-
-
-def _scan_cuts(
-    scan_shape: tuple[int, int], most: int, chunk: int
-) -> Iterator[tuple[int, slice, slice]]:
-    """Cut a scan into runs of at most `most` points: first point, rows, columns.
-
-    Whole rows if they fit, otherwise pieces of a row that end where chunks end.
-    """
-    rows, columns = scan_shape
-    step = max(1, most // columns)
-    width = columns if most >= columns else most // chunk * chunk or most
-    for i in range(0, rows, step):
-        for j in range(0, columns, width):
-            yield i * columns + j, slice(i, i + step), slice(j, j + width)
 
 
 def _read_incident_electrons(patterns: Any) -> float:

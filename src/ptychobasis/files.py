@@ -28,7 +28,9 @@ SIGN_CONVENTION = (
     "axes (y, x); psi(k) = sum psi(r) exp(-2 pi i k.r); transmission exp(+i sigma V); aperture "
     "phase exp(+i pi lambda k^2 defocus), defocus > 0 focuses below the entrance surface"
 )
-LOSSLESS = hdf5plugin.Blosc2(cname="zstd", clevel=5, filters=hdf5plugin.Blosc2.BITSHUFFLE)
+# read about twice and written several times as fast as zstd with bit shuffle in Blosc2, which
+# makes patterns without noise 3 to 4 % smaller and counts a half to a third of their size
+LOSSLESS = hdf5plugin.Blosc(cname="lz4", clevel=5, shuffle=hdf5plugin.Blosc.SHUFFLE)
 _CHUNK_BYTES = 2**20
 _CACHE_BYTES = 2**26
 _KINDS = {"fiu": "real numbers", "b": "booleans", "c": "complex numbers"}
@@ -242,8 +244,12 @@ def create_scan(
             raise ValueError(f"a block {values.shape} does not fit {key} {shape} after {done}")
         while len(values):
             row, column = divmod(done, columns)
-            count = min(columns - column, len(values))
-            data[row, column : column + count] = values[:count]
+            whole = 0 if column else len(values) // columns
+            count = whole * columns or min(columns - column, len(values))
+            if whole:  # rows at once: calls of HDF5 would cost more than what they write
+                data[row : row + whole] = values[:count].reshape(whole, *shape[1:])
+            else:
+                data[row, column : column + count] = values[:count]
             values, done = values[count:], done + count
     if done != rows * columns:
         raise ValueError(f"{done} instead of {rows * columns} scan points for {key}")

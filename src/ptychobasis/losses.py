@@ -1,10 +1,11 @@
 """How far predicted patterns are from what was stored."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
 from ptychobasis.bases import Basis
 from ptychobasis.errors import StudyError
@@ -79,28 +80,48 @@ class CoefficientLoss:
 
 
 class _Sampler:
-    """A basis applied to uncentred patterns in torch."""
+    """A basis applied to uncentred patterns in torch.
+
+    Pixels are looked up in the order of memory. Then they are multiplied with a matrix or,
+    if it is sparse, its entries are weighted and summed up by masks (`_rows`).
+    """
 
     def __init__(self, basis: Basis) -> None:
-        places = np.fft.ifftshift(np.arange(basis.support.size).reshape(basis.support.shape))
-        uncentred = np.argsort(places.ravel())[np.flatnonzero(basis.support)]
-        self.order = np.argsort(uncentred)
-        self._matrix = None
-        if basis.matrix is not None:
-            self._matrix = torch.as_tensor(basis.matrix[:, self.order].T.copy())
-        indices = torch.as_tensor(uncentred[self.order])
-        self._indices = indices if len(indices) < basis.support.size else None
+        masks: Any = basis.matrix
+        size = basis.support.size
+        places = np.fft.ifftshift(np.arange(size).reshape(basis.support.shape))
+        pixels = np.argsort(places.ravel())[np.flatnonzero(basis.support)]
+        self._masks, self._rows, self._weights = basis.size, None, None
+        if issparse(masks):
+            masks = masks.tocoo()
+            pixels = pixels[masks.col]
+        self.order = np.argsort(pixels)
+        if issparse(masks):
+            self._rows = torch.as_tensor(masks.row[self.order].astype(np.int64))
+            self._weights = torch.as_tensor(masks.data[self.order])
+        elif masks is not None:
+            self._weights = torch.as_tensor(masks[:, self.order].T.copy())
+        pixels = pixels[self.order]
+        every = np.array_equal(pixels, np.arange(size))
+        self._pixels = None if every else torch.as_tensor(pixels)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> None:
-        if self._matrix is not None:
-            self._matrix = self._matrix.to(device, dtype)
-        if self._indices is not None:
-            self._indices = self._indices.to(device)
+        if self._weights is not None:
+            self._weights = self._weights.to(device, dtype)
+        if self._rows is not None:
+            self._rows = self._rows.to(device)
+        if self._pixels is not None:
+            self._pixels = self._pixels.to(device)
 
     def __call__(self, intensities: torch.Tensor) -> torch.Tensor:
         flat = intensities.flatten(1)
-        seen = flat if self._indices is None else flat[:, self._indices]
-        return seen if self._matrix is None else seen @ self._matrix
+        seen = flat if self._pixels is None else flat.index_select(1, self._pixels)
+        if self._weights is None:
+            return seen
+        if self._rows is None:
+            return seen @ self._weights
+        sums = seen.new_zeros(len(seen), self._masks)
+        return sums.scatter_add(1, self._rows.expand(len(seen), -1), seen * self._weights)
 
 
 def _within(

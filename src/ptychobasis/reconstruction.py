@@ -6,7 +6,7 @@ import math
 import resource
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,18 +18,38 @@ from ptychobasis.bases import dark_field
 from ptychobasis.checkpoint import Checkpoint
 from ptychobasis.compressed import Compressed
 from ptychobasis.config import ReconstructionConfig
+from ptychobasis.engine import Multislice
 from ptychobasis.errors import StudyError
-from ptychobasis.grid import Grid
 from ptychobasis.losses import CoefficientLoss
-from ptychobasis.multislice import Multislice, place_windows, probe_spectrum
+from ptychobasis.model import model_grids
+from ptychobasis.multislice import crop_probe, place_windows, probe_spectrum
 from ptychobasis.results import Reconstruction, Run
 
 log = logging.getLogger(__name__)
 
+Watch = Callable[[int, torch.Tensor, float], None]  # epoch, phase, seconds so far
+
 _START_PHASE = 0.01  # [rad], largest value of the random start
+_MOMENTUM = 0.9
+_TINY = 1e-30  # a gradient that is zero, as that of empty patterns is, leaves the step finite
 _GROWTH = 1.2  # a loss this many times that of the start,
 _MISFIT = 0.1  # and this share of what was stored, is not coming back
 _PATIENCE = 5  # after this many epochs
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is to be minimised.
+
+    Attributes:
+        model: the forward model.
+        loss: of its patterns.
+        spectrum: ``(y, x)`` of the probe on the window's grid, the zero frequency first.
+    """
+
+    model: Multislice
+    loss: CoefficientLoss
+    spectrum: torch.Tensor
 
 
 @dataclass
@@ -38,16 +58,18 @@ class State:
 
     Attributes:
         phase: ``(slices, y, x)`` of the object [rad].
-        optimiser: Adam with its moments.
+        optimiser: gradient descent with its momentum.
         generator: draws the order of the scan positions.
+        scale: change of phase per gradient of the first step; None before it.
         start: loss of the first batch before the first step.
         losses: mean loss of each epoch so far.
         seconds: spent on them.
     """
 
     phase: torch.Tensor
-    optimiser: torch.optim.Adam
+    optimiser: torch.optim.SGD
     generator: np.random.Generator
+    scale: float | None = None
     start: float | None = None
     losses: list[float] = field(default_factory=list)
     seconds: float = 0.0
@@ -58,6 +80,7 @@ class State:
             "phase": self.phase.detach(),
             "optimiser": self.optimiser.state_dict(),
             "generator": json.dumps(self.generator.bit_generator.state),
+            "scale": self.scale,
             "start": self.start,
             "losses": self.losses,
             "seconds": self.seconds,
@@ -69,7 +92,7 @@ class State:
             self.phase.copy_(content["phase"])
         self.optimiser.load_state_dict(content["optimiser"])
         self.generator.bit_generator.state = json.loads(content["generator"])
-        self.start = content["start"]
+        self.scale, self.start = content["scale"], content["start"]
         self.losses, self.seconds = list(content["losses"]), content["seconds"]
 
 
@@ -97,12 +120,15 @@ def reconstruct(
     device: torch.device | None = None,
     about: Mapping[str, Any] | None = None,
     checkpoint: Checkpoint | None = None,
+    watch: Watch | None = None,
 ) -> Reconstruction:
     """Find the phase of each slice whose patterns give the stored numbers.
 
-    The probe is known: aperture and defocus of the data set, at sub-pixel positions. Adam
-    follows the gradient of one mini-batch of positions at a time, with a step that decays
-    as half a cosine.
+    The probe is known: aperture and defocus of the data set, at sub-pixel positions. The
+    phase follows the gradient of one mini-batch of positions at a time with Nesterov's
+    momentum (Sutskever et al., ICML 2013), and the step decays as half a cosine. One step
+    size for all pixels: methods that give each pixel its own, like Adam, amplify what the
+    data hardly fix.
 
     Args:
         data: what was stored.
@@ -112,18 +138,19 @@ def reconstruct(
         about: configuration to keep in the result.
         checkpoint: where to keep the state; a run that was killed goes on from there and, on
             the CPU, ends with the very bits of one that was not.
+        watch: called after each epoch with the phase and the seconds spent so far.
 
     Raises:
         StudyError: the reconstruction diverges, or settings and data do not go together.
     """
     torch.manual_seed(seed)
     device = device or choose_device(settings.device)
-    model, loss, spectrum = _prepare(data, settings, device)
-    state = _start(model, settings, seed)
+    problem = prepare(data, settings, device)
+    state = _start(problem, settings, seed)
     if checkpoint is not None and (content := checkpoint.load()) is not None:
         state.restore(content)
         log.info("going on after epoch %d, from %s", len(state.losses), checkpoint.path)
-    _run(state, model, loss, spectrum, settings, checkpoint)
+    _run(state, problem, settings, checkpoint, watch)
     seconds = state.seconds / settings.epochs
     run = Run(
         basis=data.basis.name,
@@ -134,13 +161,14 @@ def reconstruct(
         patterns_per_second=len(data.positions) / seconds,
         peak_memory_bytes=_peak_memory(device),
     )
+    windows = problem.model.windows
     return Reconstruction(
         phase=state.phase.detach().cpu().numpy(),
-        probe=_picture(spectrum),
+        probe=_picture(problem.spectrum),
         loss=np.array(state.losses),
         slice_depths=tuple(settings.slice_depths_angstrom),
-        sampling=model.windows.grid.sampling,
-        origin=model.windows.origin,
+        sampling=windows.grid.sampling,
+        origin=windows.origin,
         energy=data.optics.energy,
         semi_angle=data.optics.semi_angle,
         run=run,
@@ -148,13 +176,50 @@ def reconstruct(
     )
 
 
+def prepare(data: Compressed, settings: ReconstructionConfig, device: torch.device) -> Problem:
+    """Choose the model's grids and bring everything to the device.
+
+    Raises:
+        StudyError: settings and data do not go together.
+    """
+    detector, window = model_grids(data, settings)
+    distances = np.diff(settings.slice_depths_angstrom).tolist()
+    model = Multislice(
+        place_windows(window, data.positions),
+        data.optics.wavelength,
+        distances,
+        detector.shape,
+        device=device,
+        threads=torch.get_num_threads(),
+    )
+    zero = None
+    if settings.dark_field != "none":
+        bright = data.basis.on_shape(detector.shape).support
+        zero = dark_field(settings.dark_field, bright)
+    loss = CoefficientLoss(data.basis, data.coefficients, detector.shape, settings.loss, zero)
+    spectrum = crop_probe(probe_spectrum(detector, data.optics), window.shape)
+    log.info(
+        "patterns of %d x %d pixels, waves of %d x %d pixels over %.3g x %.3g Å",
+        *detector.shape, *window.shape, *window.extent,
+    )  # fmt: skip
+    return Problem(model, loss.to(device, model.real), model.wave(spectrum))
+
+
+def _start(problem: Problem, settings: ReconstructionConfig, seed: int) -> State:
+    generator, model = np.random.default_rng(seed), problem.model
+    start = generator.uniform(0, _START_PHASE, (model.slices, *model.windows.shape))
+    phase = torch.as_tensor(start).to(model.device, model.real)
+    phase.grad = torch.zeros_like(phase)
+    optimiser = torch.optim.SGD([phase], lr=0.0, momentum=_MOMENTUM, nesterov=True)
+    return State(phase, optimiser, generator)
+
+
 def _run(
     state: State,
-    model: Multislice,
-    loss: CoefficientLoss,
-    spectrum: torch.Tensor,
+    problem: Problem,
     settings: ReconstructionConfig,
     checkpoint: Checkpoint | None,
+    watch: Watch | None,
 ) -> None:
     """Bring the state to the last epoch."""
     epochs, saved = settings.epochs, time.monotonic()
@@ -163,7 +228,7 @@ def _run(
     with bar:
         while len(state.losses) < epochs:
             began = time.perf_counter()
-            state.losses.append(_epoch(state, model, loss, spectrum, settings))
+            state.losses.append(_epoch(state, problem, settings))
             state.seconds += time.perf_counter() - began
             _stop_if_diverged(state)
             bar.update()
@@ -174,62 +239,31 @@ def _run(
             if checkpoint is not None and time.monotonic() - saved >= checkpoint.seconds:
                 checkpoint.save(state.content())
                 saved = time.monotonic()
+            if watch is not None:
+                watch(done, state.phase, state.seconds)
 
 
-def model_grid(detector: Grid, model_pixels: tuple[int, int] | None) -> Grid:
-    """The grid of the waves: the detector's window, with its pixels or with fewer."""
-    return detector if model_pixels is None else detector.with_shape(model_pixels)
-
-
-def _prepare(
-    data: Compressed, settings: ReconstructionConfig, device: torch.device
-) -> tuple[Multislice, CoefficientLoss, torch.Tensor]:
-    grid = model_grid(data.optics.detector, settings.model_pixels)
-    distances = np.diff(settings.slice_depths_angstrom).tolist()
-    windows = place_windows(grid, data.positions)
-    model = Multislice(windows, data.optics.wavelength, distances, device=device)
-    zero = None
-    if settings.dark_field != "none":
-        bright = data.basis.on_shape(grid.shape).support
-        zero = dark_field(settings.dark_field, bright)
-    loss = CoefficientLoss(data.basis, data.coefficients, grid.shape, settings.loss, zero)
-    spectrum = model.wave(probe_spectrum(grid, data.optics))
-    return model, loss.to(device, model.real), spectrum
-
-
-def _start(model: Multislice, settings: ReconstructionConfig, seed: int) -> State:
-    generator = np.random.default_rng(seed)
-    shape = (len(settings.slice_depths_angstrom), *model.windows.shape)
-    start = generator.uniform(0, _START_PHASE, shape)
-    phase = torch.as_tensor(start).to(model.device, model.real).requires_grad_()
-    # losses are relative and small: the default floor of 1e-8 would slow the last epochs
-    optimiser = torch.optim.Adam([phase], lr=settings.step_rad, eps=1e-12)
-    return State(phase, optimiser, generator)
-
-
-def _epoch(
-    state: State,
-    model: Multislice,
-    loss: CoefficientLoss,
-    spectrum: torch.Tensor,
-    settings: ReconstructionConfig,
-) -> float:
+def _epoch(state: State, problem: Problem, settings: ReconstructionConfig) -> float:
     """Visit every scan position once; return the mean loss."""
-    order = state.generator.permutation(len(model.starts))
+    model, total = problem.model, 0.0
+    order = state.generator.permutation(len(model.windows.starts))
     progress = len(state.losses) / settings.epochs
-    for group in state.optimiser.param_groups:
-        group["lr"] = settings.step_rad * (1 + math.cos(math.pi * progress)) / 2
-    total = 0.0
     for batch in np.array_split(order, math.ceil(len(order) / settings.batch)):
-        state.optimiser.zero_grad()
-        value = loss(model.intensities(state.phase, spectrum, batch), batch)
-        value.backward()
+        value, gradient = model.loss_and_gradient(
+            state.phase, problem.spectrum, batch, problem.loss
+        )
+        if state.start is None or state.scale is None:
+            state.start = value
+            # the first step of the optimiser is this many times the gradient
+            first = (1 + _MOMENTUM) * float(gradient.abs().max())
+            state.scale = settings.step_rad / max(first, _TINY)
+        state.optimiser.param_groups[0]["lr"] = state.scale * (1 + math.cos(math.pi * progress)) / 2
+        state.phase.grad = gradient
         state.optimiser.step()
         if settings.positivity:
-            with torch.no_grad():
-                state.phase.clamp_(min=0)
-        state.start = float(value.detach()) if state.start is None else state.start
-        total += float(value.detach()) * len(batch)
+            state.phase.clamp_(min=0)
+        total += value * len(batch)
+        progress += len(batch) / len(order) / settings.epochs
     return total / len(order)
 
 

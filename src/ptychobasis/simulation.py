@@ -11,6 +11,7 @@ import logging
 import math
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ import abtem
 import numpy as np
 from abtem.antialias import AntialiasAperture
 from abtem.core.backend import asnumpy, get_array_module
+from abtem.core.fft import fft2
 from abtem.multislice import FresnelPropagator
 from ase import Atoms
 from numpy.typing import NDArray
@@ -26,10 +28,15 @@ from tqdm import tqdm
 from ptychobasis.errors import StudyError
 from ptychobasis.grid import centred_slices
 from ptychobasis.optics import Optics
+from ptychobasis.plans import remembered_plans
 
 log = logging.getLogger(__name__)
 
 Float = NDArray[np.floating]
+
+# The few transforms of the whole cell are not worth measuring a plan, which also ends otherwise
+# from run to run, and so do the last bits. The many of the windows are: see `plans`.
+_ESTIMATED = {"fftw.planning_effort": "FFTW_ESTIMATE"}
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,8 @@ def phonon_potential(atoms: Atoms, numerics: Numerics, seed: int) -> Any:
         parametrization=numerics.parametrization,
         device=choose_backend(numerics.device),
     )
-    return potential.build(lazy=False)
+    with abtem.config.set(_ESTIMATED):
+        return potential.build(lazy=False)
 
 
 def displaced(atoms: Atoms, sigmas: dict[str, float], seed: int) -> Atoms:
@@ -132,19 +140,22 @@ def scan(
             f"{size[1]:.1f} Å; allowed are a smaller scan, a smaller detector.window_angstrom "
             "or a larger crystal"
         )
-    transmission = _transmission(potential, optics.energy)
+    with abtem.config.set(_ESTIMATED):
+        transmission = _transmission(potential, optics.energy)
     inside = (places - starts) * numerics.sampling
     crop = centred_slices(window, (optics.detector.shape[1], optics.detector.shape[0]))
-    count = math.ceil(len(places) / numerics.batch)
-    batches = np.array_split(np.arange(len(places)), count)
-    for number, batch in enumerate(
-        tqdm(batches, unit="batch", desc="probes", disable=not sys.stderr.isatty())
-    ):
-        waves = _probes(optics, window, inside[batch], numerics)
-        _multislice(waves, transmission, starts[batch], potential.slice_thickness)
-        yield _patterns(waves, crop)
-        if (number + 1) % max(1, count // 10) == 0:
-            log.info("probe %d of %d", batch[-1] + 1, len(places))
+    first = np.arange(0, len(places), numerics.batch)
+    for start in tqdm(first, unit="batch", desc="probes", disable=not sys.stderr.isatty()):
+        # batches of one size, the last filled up, so that all follow the plans of the first
+        batch = np.arange(start, start + numerics.batch) % len(places)
+        with remembered_plans() if start == 0 else nullcontext():
+            waves = _probes(optics, window, inside[batch], numerics)
+            _multislice(waves, transmission, starts[batch], potential.slice_thickness)
+            patterns = _patterns(waves, crop)
+        done = min(start + numerics.batch, len(places))
+        yield patterns[: done - start]
+        if done * 10 // len(places) > start * 10 // len(places):
+            log.info("probe %d of %d", done, len(places))
 
 
 def add_dose(patterns: Float, electrons: float, generator: np.random.Generator) -> Float:
@@ -189,7 +200,8 @@ def _multislice(
 def _patterns(waves: Any, crop: tuple[slice, slice]) -> NDArray[np.float32]:
     """Intensities ``(batch, y, x)`` on the detector, as fractions of the beam."""
     xp = get_array_module(waves.array)
-    far_field = xp.fft.fftshift(xp.fft.fft2(waves.array), axes=(-2, -1))[(..., *crop)]
+    far_field = fft2(waves.array, overwrite_x=True)
     # abTEM normalises a probe so that the squared moduli of its FFT add up to one
-    patterns = asnumpy(xp.abs(far_field) ** 2).transpose(0, 2, 1)
+    whole = xp.fft.fftshift(xp.abs(far_field) ** 2, axes=(-2, -1))
+    patterns = asnumpy(whole[(..., *crop)]).transpose(0, 2, 1)
     return np.ascontiguousarray(patterns, dtype=np.float32)

@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING
 
-from ptychobasis.dataset import check_patterns, read_dataset
+from ptychobasis.dataset import check_patterns, read_dataset, scattering
 from ptychobasis.files import atomic
 from ptychobasis.job import job
 
@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 
 with job(snakemake):
     dataset = read_dataset(snakemake.input.dataset)
-    checks = {"patterns": dataset.size, "fraction_on_detector": check_patterns(dataset)}
+    mean = check_patterns(dataset)
+    checks = {
+        "patterns": dataset.size,
+        "fraction_on_detector": float(mean.sum()),
+        "scattering": scattering(mean, dataset.optics.detector).tolist(),
+    }
     with atomic(snakemake.output.checks) as path:
-        path.write_text(json.dumps(checks, indent=2) + "\n")
+        path.write_text(json.dumps(checks) + "\n")

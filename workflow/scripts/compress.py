@@ -1,8 +1,12 @@
 """Store a data set as its coefficients in one basis."""
 
+import json
 import logging
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ptychobasis.bases import Request, build_basis
 from ptychobasis.compression import compress, leading_vectors, reduction
@@ -22,6 +26,13 @@ with job(snakemake) as study:
         masks_file=sweep.masks_file,
     )
     basis = build_basis(sweep.basis, request)
-    compress(dataset, basis, snakemake.output.compressed, {"sweep": sweep.model_dump(mode="json")})
+    scattering = json.loads(Path(snakemake.input.checks).read_text())["scattering"]
+    compress(
+        dataset,
+        basis,
+        snakemake.output.compressed,
+        {"sweep": sweep.model_dump(mode="json")},
+        np.array(scattering),
+    )
     less = reduction(basis.size, dataset.optics.bright_field().size)
     logging.info("%d numbers per pattern, %.4f %% less than the detector", basis.size, less)

@@ -1,0 +1,268 @@
+"""The forward model and its adjoint, arranged for speed: chunks that stay in the cache.
+
+For slices s = 1..S with transmission t_s = exp(iφ_s) and Fresnel propagators P_s,
+
+    e_s = t_s ψ_s,    ψ_{s+1} = F⁻¹ P_s F e_s,    I = |F e_S|²,
+
+where ψ_1 is the probe at the scan position (Cowley and Moodie 1957; Kirkland 2020, ch. 6).
+The adjoint is written by hand. With χ_S = F⁻¹ (2 ∂L/∂I · F e_S) at the last slice,
+
+    ∂L/∂φ_s = Im(χ_s e_s*),    χ_{s-1} = F⁻¹ P_{s-1}* F (t_s* χ_s).
+
+It is carried as its conjugate, so that neither waves nor propagators need to be conjugated:
+χ_{s-1}* = F P_{s-1} F⁻¹ (t_s χ_s*), because F⁻¹ x* = (F x)* where factors are left out.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ptychobasis.fourier import Transform, plan_fft
+from ptychobasis.multislice import Windows, propagator, shift_ramps
+from ptychobasis.plans import remembered_plans
+
+# Waves of one chunk [bytes]. Between 64 and 512 pixels this was fastest on processors with
+# 0.5 MB of second-level and 32 MB of third-level cache, and a factor of two either way costs
+# a few percent; a GPU takes the whole batch.
+_CHUNK_BYTES = 5 * 2**20
+
+Loss = Callable[[torch.Tensor, NDArray[np.int64]], torch.Tensor]
+
+
+class _Buffers:
+    """Waves of one chunk and the transforms planned for them.
+
+    Attributes:
+        wave: ``(n, y, x)``, the wave between slices, then the adjoint.
+        cuts: ``(slices, n, y, x)``, windows of the transmission.
+        exits: ``(slices, n, y, x)``, waves behind each slice, then the gradient.
+        far: ``(n, ky, kx)``, the far field; `wave` itself if the detector's window is the
+            wave's.
+    """
+
+    def __init__(self, count: int, slices: int, window: tuple[int, int],
+                 detector: tuple[int, int], like: torch.Tensor) -> None:  # fmt: skip
+        self.wave = like.new_zeros((count, *window))
+        self.cuts = like.new_zeros((slices, count, *window))
+        self.exits = like.new_zeros((slices, count, *window))
+        self.forward = [plan_fft(exit_wave, self.wave) for exit_wave in self.exits]
+        self.forward_wave = plan_fft(self.wave, self.wave)
+        self.inverse_wave = plan_fft(self.wave, self.wave, inverse=True)
+        self.far = self.wave
+        self.padded: torch.Tensor | None = None
+        self.forward_padded: Transform = self.forward[-1]
+        self.forward_far: Transform = self.forward_wave
+        if detector != window:
+            self.far = like.new_zeros((count, *detector))
+            self.padded = torch.zeros_like(self.far)
+            self.forward_padded = plan_fft(self.padded, self.far)
+            self.forward_far = plan_fft(self.far, self.far)
+            self.padded.zero_()  # planning wrote into it
+
+    def to_far_field(self) -> None:
+        """Fill `far` from the last exit wave, in the middle of nothing where it is padded."""
+        if self.padded is not None:
+            self.padded[:, : self.wave.shape[1], : self.wave.shape[2]] = self.exits[-1]
+        self.forward_padded()
+
+    def from_far_field(self) -> None:
+        """The adjoint of `to_far_field`, in conjugates: fill `wave` from `far`."""
+        self.forward_far()
+        if self.padded is not None:
+            self.wave.copy_(self.far[:, : self.wave.shape[1], : self.wave.shape[2]])
+
+
+class Multislice:
+    """Diffraction patterns of an object at the scan positions, and gradients of their losses.
+
+    Args:
+        windows: layout of the object and of the scan.
+        wavelength: of the electrons [Å].
+        distances: between neighbouring slices [Å], one fewer than there are slices.
+        detector: pixels (y, x) of the patterns, at least those of the window: the last
+            transform is padded to them. None takes the window's.
+        dtype: real type of the phase, ``torch.float32`` or ``torch.float64``.
+        device: where the arrays live.
+        threads: chunks that are worked on side by side, on the CPU.
+    """
+
+    def __init__(
+        self,
+        windows: Windows,
+        wavelength: float,
+        distances: list[float],
+        detector: tuple[int, int] | None = None,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+        threads: int = 1,
+    ) -> None:
+        self.windows, self.device = windows, torch.device(device)
+        self.real, self.complex = dtype, dtype.to_complex()
+        self.slices, self.detector = len(distances) + 1, detector or windows.grid.shape
+        self.threads = threads if self.device.type == "cpu" else 1
+        pixels = math.prod(windows.grid.shape)
+        stack = [propagator(windows.grid, wavelength, distance) for distance in distances]
+        self._propagators = self.wave(
+            np.array(stack).reshape(len(stack), *windows.grid.shape) / pixels
+        )
+        # orthonormal transforms: one factor for the probe's, one for the far field's
+        self._probe_factor = 1 / math.sqrt(pixels * math.prod(self.detector))
+        self._ramps = tuple(self.wave(ramp) for ramp in shift_ramps(windows))
+        self._starts = [(int(y), int(x)) for y, x in windows.starts]
+        self._buffers: dict[tuple[int, int], _Buffers] = {}
+
+    def wave(self, array: NDArray[np.complexfloating]) -> torch.Tensor:
+        """Move a complex array to the model's device and precision."""
+        return torch.as_tensor(array).to(self.device, self.complex)
+
+    def intensities(
+        self, phase: torch.Tensor, spectrum: torch.Tensor, batch: NDArray[np.int64]
+    ) -> torch.Tensor:
+        """Patterns ``(batch, ky, kx)`` as fractions of the beam, the zero frequency first.
+
+        Args:
+            phase: ``(slices, y, x)`` of the whole object [rad].
+            spectrum: ``(y, x)`` of the probe on the window's grid, the zero frequency first.
+            batch: ``(batch,)``, indices of scan positions.
+        """
+        transmission = torch.polar(torch.ones_like(phase), phase)
+        patterns = []
+        for chunk in self._chunks(batch):
+            buffers = self._prepared(0, len(chunk))
+            self._forward(buffers, transmission, spectrum, chunk)
+            patterns.append(_intensity(buffers.far))
+        return torch.cat(patterns)
+
+    def loss_and_gradient(
+        self,
+        phase: torch.Tensor,
+        spectrum: torch.Tensor,
+        batch: NDArray[np.int64],
+        loss: Loss,
+    ) -> tuple[float, torch.Tensor]:
+        """A loss of the patterns, and its gradient with respect to the phase.
+
+        Args:
+            phase: ``(slices, y, x)`` of the whole object [rad].
+            spectrum: ``(y, x)`` of the probe on the window's grid, the zero frequency first.
+            batch: ``(batch,)``, indices of scan positions.
+            loss: of ``(n, ky, kx)`` intensities at n of these positions, per position.
+
+        Returns:
+            The loss of the batch, and ``(slices, y, x)``.
+        """
+        transmission = torch.polar(torch.ones_like(phase), phase)
+        chunks = self._chunks(batch)
+        shares = [chunks[i :: self.threads] for i in range(self.threads)]
+        for i, share in enumerate(shares):
+            for count in {len(chunk) for chunk in share}:
+                self._prepared(i, count)  # FFTW plans in one thread at a time
+
+        def work(worker: int) -> tuple[float, torch.Tensor]:
+            total, gradient = 0.0, torch.zeros_like(transmission)
+            for chunk in shares[worker]:
+                buffers = self._prepared(worker, len(chunk))
+                self._forward(buffers, transmission, spectrum, chunk)
+                intensities = _intensity(buffers.far).requires_grad_()
+                with torch.enable_grad():
+                    value = loss(intensities, chunk) * (len(chunk) / len(batch))
+                (slope,) = torch.autograd.grad(value, intensities)
+                self._adjoint(buffers, slope, gradient, chunk)
+                total += float(value.detach())
+            return total, gradient
+
+        if self.threads == 1:
+            total, gradient = work(0)
+        else:
+            with ThreadPoolExecutor(self.threads) as pool, _one_thread_each():
+                results = list(pool.map(work, range(self.threads)))
+            total, gradient = results[0]
+            for more, other in results[1:]:
+                total, gradient = total + more, gradient + other
+        return total, gradient.imag.neg()
+
+    def _chunks(self, batch: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Cut a batch into pieces whose waves fit the cache, as many for each thread."""
+        count = self.threads
+        if self.device.type == "cpu":
+            element = torch.empty((), dtype=self.complex).element_size()
+            waves = 2 * self.slices * math.prod(self.windows.grid.shape)
+            waves += 2 * math.prod(self.detector)
+            count = max(count, round(len(batch) * waves * element / _CHUNK_BYTES))
+        count = math.ceil(count / self.threads) * self.threads
+        return np.array_split(batch, min(count, len(batch)))
+
+    def _prepared(self, worker: int, count: int) -> _Buffers:
+        key = (worker, count)
+        if key not in self._buffers:
+            with remembered_plans():
+                like = self._propagators
+                self._buffers[key] = _Buffers(
+                    count, self.slices, self.windows.grid.shape, self.detector, like
+                )
+        return self._buffers[key]
+
+    def _forward(
+        self, buffers: _Buffers, transmission: torch.Tensor, spectrum: torch.Tensor,
+        chunk: NDArray[np.int64],
+    ) -> None:  # fmt: skip
+        """Fill `cuts`, `exits` and `far` of the buffers."""
+        wave, (height, width) = buffers.wave, self.windows.grid.shape
+        rows, columns = (ramp[torch.as_tensor(chunk)] for ramp in self._ramps)
+        torch.mul(spectrum * self._probe_factor, rows[:, :, None], out=wave)
+        wave.mul_(columns[:, None, :])
+        buffers.inverse_wave()
+        for i, (y, x) in enumerate(self._places(chunk)):
+            buffers.cuts[:, i] = transmission[:, y : y + height, x : x + width]
+        for s in range(self.slices):
+            torch.mul(wave, buffers.cuts[s], out=buffers.exits[s])
+            if s < self.slices - 1:
+                buffers.forward[s]()
+                wave.mul_(self._propagators[s])
+                buffers.inverse_wave()
+        buffers.to_far_field()
+
+    def _adjoint(
+        self, buffers: _Buffers, slope: torch.Tensor, gradient: torch.Tensor,
+        chunk: NDArray[np.int64],
+    ) -> None:  # fmt: skip
+        """Add χ* e of every slice to ``(slices, y, x)``; minus its imaginary part is ∂L/∂φ.
+
+        Windows are added one after the other, because an indexed addition does not promise
+        the order in which overlapping windows add up, and so not the last bits.
+        """
+        wave, (height, width) = buffers.wave, self.windows.grid.shape
+        torch.mul(buffers.far.conj(), 2 * slope, out=buffers.far)
+        buffers.from_far_field()
+        for s in range(self.slices - 1, -1, -1):
+            buffers.exits[s].mul_(wave)
+            if s > 0:
+                wave.mul_(buffers.cuts[s])
+                buffers.inverse_wave()
+                wave.mul_(self._propagators[s - 1])
+                buffers.forward_wave()
+        for i, (y, x) in enumerate(self._places(chunk)):
+            gradient[:, y : y + height, x : x + width].add_(buffers.exits[:, i])
+
+    def _places(self, chunk: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+        return (self._starts[index] for index in chunk)
+
+
+def _intensity(far_field: torch.Tensor) -> torch.Tensor:
+    return far_field.real.square().add_(far_field.imag.square())
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Keep torch from splitting the operations of several threads once more."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,126 @@
+"""The engine's chunks, threads, padding and adjoint against a plain multislice and autograd."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from through import differentiable, plain_patterns
+
+from ptychobasis import engine
+from ptychobasis.engine import Multislice
+from ptychobasis.fourier import plan_fft
+from ptychobasis.grid import Grid
+from ptychobasis.multislice import place_windows, probe_spectrum
+from ptychobasis.optics import Optics
+
+GRID = Grid((24, 20), (0.5, 0.4))
+OPTICS = Optics(60e3, 0.03, 8.0, GRID)
+POSITIONS = np.stack(np.meshgrid([0.0, 1.13, 2.2], [0.0, 0.4, 0.9, 2.71], indexing="ij"), -1)
+BATCH = np.array([3, 7, 0, 11, 5])
+DETECTORS = [None, (24, 20), (36, 25)]
+
+
+def make(distances: list[float], **keys: Any) -> tuple[Multislice, torch.Tensor, torch.Tensor]:
+    """A model in double precision, a random phase and the spectrum of the probe."""
+    windows = place_windows(GRID, POSITIONS.reshape(-1, 2))
+    model = Multislice(windows, OPTICS.wavelength, distances, dtype=torch.float64, **keys)
+    generator = torch.Generator().manual_seed(len(distances))
+    shape = (len(distances) + 1, *windows.shape)
+    phase = torch.rand(shape, generator=generator, dtype=torch.float64)
+    return model, phase, model.wave(probe_spectrum(GRID, OPTICS))
+
+
+def square_loss(intensities: torch.Tensor, batch: np.ndarray) -> torch.Tensor:
+    """Some loss of the intensities that differs between positions."""
+    wanted = torch.as_tensor(batch, dtype=intensities.dtype)[:, None, None] * 1e-4
+    return (intensities - wanted).square().sum() / len(batch)
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+@pytest.mark.parametrize("distances", [[], [10.0], [10.0, 7.0, 13.0]])
+def test_patterns_are_those_of_plain_multislice(
+    distances: list[float], detector: tuple[int, int] | None
+) -> None:
+    model, phase, spectrum = make(distances, detector=detector)
+    expected = plain_patterns(model, phase, spectrum, BATCH, OPTICS.wavelength, distances)
+    np.testing.assert_allclose(model.intensities(phase, spectrum, BATCH), expected, atol=1e-15)
+    assert expected.shape[1:] == (detector or GRID.shape)
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+@pytest.mark.parametrize("distances", [[], [10.0], [10.0, 7.0, 13.0]])
+def test_the_gradient_is_autograds(
+    distances: list[float], detector: tuple[int, int] | None
+) -> None:
+    model, phase, spectrum = make(distances, detector=detector)
+    value, gradient = model.loss_and_gradient(phase, spectrum, BATCH, square_loss)
+    leaf = phase.clone().requires_grad_()
+    patterns = plain_patterns(model, leaf, spectrum, BATCH, OPTICS.wavelength, distances)
+    expected = square_loss(patterns, BATCH)
+    expected.backward()
+    assert value == pytest.approx(expected.item(), rel=1e-12)
+    assert leaf.grad is not None
+    np.testing.assert_allclose(gradient, leaf.grad, rtol=0, atol=1e-12 * leaf.grad.abs().max())
+
+
+@pytest.mark.parametrize("detector", [None, (11, 8)])
+def test_the_gradient_is_the_slope(detector: tuple[int, int] | None) -> None:
+    small = Grid((6, 8), (0.7, 0.5))
+    windows = place_windows(small, POSITIONS.reshape(-1, 2))
+    model = Multislice(windows, OPTICS.wavelength, [11.0, 9.0], detector, torch.float64)
+    spectrum = model.wave(probe_spectrum(small, Optics(60e3, 0.03, 8.0, small)))
+    phase = torch.rand((3, *windows.shape), dtype=torch.float64).requires_grad_()
+    value = differentiable(model, spectrum, BATCH, square_loss)
+    assert torch.autograd.gradcheck(value, (phase,), atol=1e-7)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("chunk_bytes", [1, 3 * 6 * 24 * 20 * 16, 2**30])
+def test_chunks_and_threads_change_nothing(
+    monkeypatch: pytest.MonkeyPatch, threads: int, chunk_bytes: int
+) -> None:
+    model, phase, spectrum = make([10.0, 7.0])
+    value, gradient = model.loss_and_gradient(phase, spectrum, BATCH, square_loss)
+    monkeypatch.setattr(engine, "_CHUNK_BYTES", chunk_bytes)
+    other, *_ = make([10.0, 7.0], threads=threads)
+    again, found = other.loss_and_gradient(phase, spectrum, BATCH, square_loss)
+    assert again == pytest.approx(value, rel=1e-13)
+    np.testing.assert_allclose(found, gradient, atol=1e-14 * gradient.abs().max())
+
+
+def test_threads_give_the_same_bits_every_time() -> None:
+    model, phase, spectrum = make([10.0], threads=2)
+    batch = np.arange(12)
+    first, *others = (
+        model.loss_and_gradient(phase, spectrum, batch, square_loss) for _ in range(4)
+    )
+    for value, gradient in others:
+        assert value == first[0]
+        assert torch.equal(gradient, first[1])
+
+
+def test_waves_of_an_earlier_batch_leave_nothing_behind() -> None:
+    model, phase, spectrum = make([10.0], detector=(36, 25))
+    before = model.intensities(phase, spectrum, BATCH)
+    model.loss_and_gradient(phase * 3, spectrum, BATCH[::-1].copy(), square_loss)
+    assert torch.equal(model.intensities(phase, spectrum, BATCH), before)
+
+
+def test_energy_is_kept_by_a_padded_far_field() -> None:
+    model, phase, spectrum = make([10.0, 12.0], detector=(40, 32))
+    total = model.intensities(phase, spectrum, BATCH).sum(dim=(1, 2))
+    np.testing.assert_allclose(total, 1, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])
+def test_planned_transforms_are_those_of_numpy(dtype: torch.dtype) -> None:
+    source, target = (torch.zeros((3, 12, 10), dtype=dtype) for _ in range(2))
+    forward, back = plan_fft(source, target), plan_fft(target, target, inverse=True)
+    values = torch.randn((3, 12, 10), dtype=dtype)
+    source.copy_(values)
+    forward()
+    tolerance = 1e-5 if dtype == torch.complex64 else 1e-12
+    np.testing.assert_allclose(target, np.fft.fft2(values.numpy()), atol=tolerance)
+    back()
+    np.testing.assert_allclose(target / 120, values, atol=tolerance)
