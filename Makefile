@@ -17,7 +17,7 @@ test: install-test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 	$(BIN)/python -m ptychobasis.config --check
 	$(BIN)/pytest
@@ -46,7 +46,7 @@ install-test: .venv/installed-test
 format:
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
-	$(BIN)/snakefmt Snakefile workflow/rules
+	$(BIN)/snakefmt Snakefile workflow
 
 clean:
 	rm -rf .venv .snakemake results/demo results/test

@@ -14,6 +14,9 @@ if not workflow.configfiles:
     configfile: "config/demo.yaml"
 
 
+UNPACKED = False  # workflow/redraw.smk starts from an unpacked crate
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/crystal.smk"
 include: "workflow/rules/simulate.smk"
@@ -21,6 +24,7 @@ include: "workflow/rules/compress.smk"
 include: "workflow/rules/reconstruct.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/crate.smk"
 
 
 report: "workflow/report/workflow.rst"
@@ -32,8 +36,10 @@ rule all:
         figures=figure_files(),
         tables=tables(),
         provenance=f"{RESULTS}/provenance.html",
+    localrule: True
 
 
 rule figures:
     input:
         figure_files(),
+    localrule: True

@@ -29,6 +29,19 @@ def test_torch_is_pinned_exactly() -> None:
     assert pip_pins()["pytorch"] == "2.13.0"
 
 
+def test_the_container_installs_what_pyproject_says() -> None:
+    lines = (ROOT / "Containerfile").read_text().splitlines()
+    steps = [line.split(maxsplit=1) for line in lines if line and not line.startswith("#")]
+    installs = [rest for step, rest in steps if step == "RUN"]
+    assert installs == ["pip install --no-cache-dir --editable '.[slurm]'"]  # no other versions
+    conda = yaml.safe_load((ROOT / "envs/study.yaml").read_text())["dependencies"]
+    (python,) = (line.removeprefix("python=") for line in conda if line.startswith("python="))
+    assert steps[0] == ["FROM", f"python:{python}-slim"]
+    copied = {name for step, rest in steps if step == "COPY" for name in rest.split()[:-1]}
+    assert all((ROOT / name).exists() for name in copied)
+    assert {"Snakefile", "config", "envs", "profiles", "src", "workflow"} <= copied
+
+
 def test_links_of_the_pages_lead_somewhere() -> None:
     pages = [ROOT / "README.md", ROOT / "config/README.md", *ROOT.glob("docs/*.md")]
     for page in pages:

@@ -112,6 +112,16 @@ def test_a_changed_key_reruns_what_depends_on_it(
     assert jobs(dry.stdout) == rerun
 
 
+def test_how_often_checkpoints_are_written_changes_no_result(
+    miniature: Path, tmp_path: Path
+) -> None:
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("reconstruction: {checkpoint_seconds: 0}\n")
+    dry = snakemake(miniature, *MINIATURE, str(overlay), "--dry-run")
+    assert dry.returncode == 0, dry.stderr[-2000:]
+    assert "Nothing to be done" in dry.stdout + dry.stderr
+
+
 def test_phonon_configurations_that_are_there_are_kept(miniature: Path, tmp_path: Path) -> None:
     """So a simulation that was stopped goes on with the configurations that are missing."""
     overlay = tmp_path / "overlay.yaml"

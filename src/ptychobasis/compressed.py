@@ -84,11 +84,7 @@ def write_compressed(
             data.dims[axis].label = label
         if scattering is not None:
             file["scattering"] = np.asarray(scattering, np.float64)
-        group = file.create_group("basis")
-        group.attrs["name"] = basis.name
-        group.create_dataset("support", data=basis.support, **LOSSLESS)
-        if basis.matrix is not None:
-            group.create_dataset("matrix", data=basis.matrix, **LOSSLESS)
+        write_basis(file, "basis", basis)
 
 
 def read_compressed(path: str | Path) -> Compressed:
@@ -98,18 +94,32 @@ def read_compressed(path: str | Path) -> Compressed:
         StudyError: the file, or what is wrong in it.
     """
     with open_hdf5(path, FORMAT) as file:
-        support = read_array(file, "basis/support", ("ky", "kx"), "b")
-        matrix = None
-        if "basis/matrix" in file:
-            shape = ("masks", int(support.sum()))
-            matrix = read_array(file, "basis/matrix", shape).astype(np.float32)
-        basis = Basis(read_text(file["basis"], "name"), support, matrix)
+        basis = read_basis(file, "basis")
         stored = read_array(file, "coefficients", ("scan_y", "scan_x", basis.size))
         sy, sx, _ = stored.shape
         positions = read_positions(file, (sy, sx))
-        optics = read_optics(file, (support.shape[0], support.shape[1]))
+        optics = read_optics(file, (basis.support.shape[0], basis.support.shape[1]))
         scattering = None
         if "scattering" in file:
             scattering = read_array(file, "scattering", (2, "frequencies")).astype(np.float64)
     coefficients = stored.astype(np.float32, copy=False).reshape(sy * sx, basis.size)
     return Compressed(coefficients, positions.reshape(-1, 2), (sy, sx), basis, optics, scattering)
+
+
+def write_basis(file: Any, key: str, basis: Basis) -> None:
+    """Write the masks of a basis as the group `key`."""
+    group = file.create_group(key)
+    group.attrs["name"] = basis.name
+    group.create_dataset("support", data=basis.support, **LOSSLESS)
+    if basis.matrix is not None:
+        group.create_dataset("matrix", data=basis.matrix, **LOSSLESS)
+
+
+def read_basis(file: Any, key: str) -> Basis:
+    """Read what `write_basis` wrote."""
+    support = read_array(file, f"{key}/support", ("ky", "kx"), "b")
+    matrix = None
+    if f"{key}/matrix" in file:
+        shape = ("masks", int(support.sum()))
+        matrix = read_array(file, f"{key}/matrix", shape).astype(np.float32)
+    return Basis(read_text(file[key], "name"), support, matrix)

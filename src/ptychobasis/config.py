@@ -167,6 +167,8 @@ class ReconstructionConfig(Section):
     """Largest change of phase by the first step [rad]; decays as half a cosine."""
     positivity: bool = True
     """Keep the phase at or above zero after each step."""
+    checkpoint_seconds: NonNegative = 30.0
+    """Time between checkpoints [s]; a reconstruction that was killed goes on from the last."""
     device: Device = "auto"
     """Where to compute; auto takes a GPU where there is one."""
 
@@ -297,12 +299,16 @@ class Study(Section):
         )
 
 
-def load_study(config: Path | str | Mapping[str, Any], source: str | None = None) -> Study:
+def load_study(
+    config: Path | str | Mapping[str, Any], source: str | None = None, checked: bool = False
+) -> Study:
     """Read and check a configuration.
 
     Args:
         config: a YAML file, or the mapping that Snakemake merged from its config files.
         source: what errors call it, such as the names of those files.
+        checked: the keys were found to go together before, when the files that they name were
+            there; only each for itself is looked at.
 
     Raises:
         StudyError: the first problem found, and how many more there are.
@@ -313,7 +319,7 @@ def load_study(config: Path | str | Mapping[str, Any], source: str | None = None
         source, raw = source or str(config), config_source.read(Path(config))
     try:
         study = Study.model_validate_json(json.dumps(config_source.prepare(raw), default=str))
-        problems = config_checks.problems(study)
+        problems = [] if checked else config_checks.problems(study)
     except ValidationError as error:
         problems = config_source.explain(error, Study)
     if problems:

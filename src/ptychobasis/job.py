@@ -4,6 +4,7 @@ import ast
 import hashlib
 import logging
 import os
+import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,8 +35,11 @@ def job(snakemake: Any) -> Iterator[Study]:
     for noisy in ("matplotlib", "fontTools", "distributed", "numba"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     log = logging.getLogger(__name__)
+    if "SLURM_JOB_ID" in os.environ:
+        number, gpus = os.environ["SLURM_JOB_ID"], os.environ.get("CUDA_VISIBLE_DEVICES", "none")
+        log.info("Slurm job %s on %s, CUDA_VISIBLE_DEVICES: %s", number, platform.node(), gpus)
     try:
-        yield load_study(snakemake.config, "config")
+        yield load_study(snakemake.config, "config", checked=True)
     except StudyError as error:
         log.error("error: %s", error)
         raise SystemExit(1) from error

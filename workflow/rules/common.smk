@@ -5,7 +5,9 @@ from ptychobasis.errors import StudyError
 from ptychobasis.job import code_digest, share_package
 
 try:
-    STUDY = load_study(config, " + ".join(map(str, workflow.configfiles)) or "config")
+    STUDY = load_study(
+        config, " + ".join(map(str, workflow.configfiles)) or "config", checked=UNPACKED
+    )
 except StudyError as error:
     raise WorkflowError(str(error))
 
@@ -39,7 +41,10 @@ def sweep_settings(wildcards):
 
 def reconstruction_settings(wildcards):
     """Keys of a reconstruction with what the sweep sets differently."""
-    return STUDY.recon(wildcards.sweep).model_dump(mode="json") | {"seed": STUDY.seed}
+    chosen = STUDY.recon(wildcards.sweep)
+    return chosen.model_dump(mode="json", exclude={"checkpoint_seconds"}) | {
+        "seed": STUDY.seed
+    }
 
 
 def tables():
@@ -64,6 +69,12 @@ def masks_file(wildcards):
     """Anyone's own masks, on which the compressed file then depends."""
     path = STUDY.sweeps[wildcards.sweep].masks_file
     return [] if path is None else [str(path)]
+
+
+def masks_files():
+    """Anyone's own masks, of all sweeps."""
+    paths = {sweep.masks_file for sweep in STUDY.sweeps.values()} - {None}
+    return sorted(map(str, paths))
 
 
 def crystal_file():

@@ -30,3 +30,29 @@ rule evaluate:
         code=code_digest("evaluation"),
     script:
         "../scripts/evaluate.py"
+
+
+rule figure_data:
+    input:
+        dataset=DATASET,
+        checks=f"{RESULTS}/dataset_checks.json",
+        compressed=expand(
+            f"{RESULTS}/compressed/{{variant}}.h5", variant=STUDY.figures.compare
+        ),
+        reconstruction=f"{RESULTS}/reconstructions/{STUDY.figures.compare[-1]}.h5",
+    output:
+        figure_data=f"{RESULTS}/figure_data.h5",
+    log:
+        f"{RESULTS}/logs/figure_data.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figure_data.tsv"
+    conda:
+        "../../envs/study.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    params:
+        compare=STUDY.figures.compare,
+        code=code_digest("figure_data"),
+    script:
+        "../scripts/figure_data.py"

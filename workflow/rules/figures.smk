@@ -1,9 +1,9 @@
+# From small files and in seconds: not worth a place in the queue of a cluster.
+
+
 rule figure_masks:
     input:
-        dataset=DATASET,
-        compressed=expand(
-            f"{RESULTS}/compressed/{{variant}}.h5", variant=STUDY.figures.compare
-        ),
+        figure_data=f"{RESULTS}/figure_data.h5",
     output:
         report(
             figure_files("masks")[0],
@@ -16,11 +16,12 @@ rule figure_masks:
         f"{RESULTS}/logs/figures/masks.log",
     benchmark:
         f"{RESULTS}/benchmarks/figures/masks.tsv"
+    localrule: True
     conda:
         "../../envs/study.yaml"
     params:
         settings=settings("figures"),
-        code=code_digest("figure_masks"),
+        code=[code_digest("figure_masks"), code_digest("figure_data")],
     script:
         "../scripts/figure_masks.py"
 
@@ -40,6 +41,7 @@ rule figure_fsc:
         f"{RESULTS}/logs/figures/fsc.log",
     benchmark:
         f"{RESULTS}/benchmarks/figures/fsc.tsv"
+    localrule: True
     conda:
         "../../envs/study.yaml"
     params:
@@ -51,7 +53,7 @@ rule figure_fsc:
 
 rule figure_slices:
     input:
-        dataset=DATASET,
+        figure_data=f"{RESULTS}/figure_data.h5",
         reconstructions=expand(
             f"{RESULTS}/reconstructions/{{variant}}.h5", variant=STUDY.figures.compare
         ),
@@ -67,11 +69,12 @@ rule figure_slices:
         f"{RESULTS}/logs/figures/slices.log",
     benchmark:
         f"{RESULTS}/benchmarks/figures/slices.tsv"
+    localrule: True
     conda:
         "../../envs/study.yaml"
     params:
         settings=settings("figures"),
-        code=code_digest("figure_slices"),
+        code=[code_digest("figure_slices"), code_digest("figure_data")],
     script:
         "../scripts/figure_slices.py"
 
@@ -91,6 +94,7 @@ rule figure_quality:
         f"{RESULTS}/logs/figures/quality.log",
     benchmark:
         f"{RESULTS}/benchmarks/figures/quality.tsv"
+    localrule: True
     conda:
         "../../envs/study.yaml"
     params:
@@ -116,6 +120,7 @@ rule provenance:
         f"{RESULTS}/logs/provenance.log",
     benchmark:
         f"{RESULTS}/benchmarks/provenance.tsv"
+    localrule: True
     conda:
         "../../envs/study.yaml"
     params:

@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from ptychobasis.compressed import read_compressed
-from ptychobasis.dataset import read_dataset
+from ptychobasis.figure_data import read_figure_data
 from ptychobasis.figure_masks import draw_masks
 from ptychobasis.figures import save
 from ptychobasis.job import job
@@ -11,9 +10,6 @@ from ptychobasis.job import job
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job(snakemake) as study:
-    dataset = read_dataset(snakemake.input.dataset)
-    pattern = dataset.pattern(*(n // 2 for n in dataset.scan_shape))
-    files = zip(study.figures.compare, snakemake.input.compressed, strict=True)
-    bases = {label: read_compressed(path).basis for label, path in files}
-    save(draw_masks(pattern, dataset.optics, bases), snakemake.output)
+with job(snakemake):
+    data = read_figure_data(snakemake.input.figure_data)
+    save(draw_masks(data.pattern, data.optics, data.bases), snakemake.output)

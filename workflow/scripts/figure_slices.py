@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from ptychobasis.dataset import read_dataset
-from ptychobasis.figure_slices import draw_slices, scanned_picture, true_picture
+from ptychobasis.figure_data import read_figure_data
+from ptychobasis.figure_slices import draw_slices, scanned_picture
 from ptychobasis.figures import pretty, save
 from ptychobasis.job import job
 from ptychobasis.results import read_reconstruction
@@ -12,16 +12,14 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job(snakemake) as study:
-    dataset = read_dataset(snakemake.input.dataset)
-    pictures = {}
+    data = read_figure_data(snakemake.input.figure_data)
     results = [read_reconstruction(path) for path in snakemake.input.reconstructions]
-    for recon in results:
-        title = f"{pretty(recon.run.basis)}\n{recon.run.stored_values} numbers"
-        pictures[title] = scanned_picture(recon, dataset.positions)
-    if dataset.truth is not None:
-        recon = results[-1]
-        like = next(reversed(pictures.values()))
-        pictures["true\npotential"] = true_picture(
-            dataset.truth, recon.energy, recon.slice_depths, like
+    pictures = {
+        f"{pretty(recon.run.basis)}\n{recon.run.stored_values} numbers": scanned_picture(
+            recon, data.positions
         )
+        for recon in results
+    }
+    if data.truth is not None:
+        pictures["true\npotential"] = data.truth
     save(draw_slices(pictures, results[-1].slice_depths, study.figures.slice - 1), snakemake.output)

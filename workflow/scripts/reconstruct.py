@@ -7,6 +7,7 @@ import torch
 
 from ptychobasis.checkpoint import Checkpoint, fingerprint
 from ptychobasis.compressed import read_compressed
+from ptychobasis.devices import leased
 from ptychobasis.job import job
 from ptychobasis.reconstruction import choose_device, reconstruct
 from ptychobasis.results import write_reconstruction
@@ -20,7 +21,7 @@ with job(snakemake) as study:
     seed = study.seed_of(snakemake.wildcards.sweep, snakemake.wildcards.size)
     device = choose_device(settings.device, snakemake.resources.get("gpu"))
     data = read_compressed(snakemake.input.compressed)
-    about = settings.model_dump(mode="json")
+    about = settings.model_dump(mode="json", exclude={"checkpoint_seconds"})
     kept = Checkpoint(
         Path(snakemake.params.checkpoint),
         fingerprint(
@@ -32,7 +33,9 @@ with job(snakemake) as study:
             data.coefficients,
             data.positions,
         ),
+        settings.checkpoint_seconds,
     )
-    result = reconstruct(data, settings, seed, device, about, kept)
+    with leased(device) as own:
+        result = reconstruct(data, settings, seed, own, about, kept)
     write_reconstruction(snakemake.output.reconstruction, result)
     kept.remove()

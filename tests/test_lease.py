@@ -1,0 +1,123 @@
+"""No two jobs hold one GPU, and a job that is killed gives its GPU back."""
+
+import itertools
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from ptychobasis import devices
+from ptychobasis.devices import leased
+from ptychobasis.lease import lease
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from ptychobasis.lease import lease
+folder, count, seconds = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+with lease([f"gpu-{index}" for index in range(count)], folder) as index:
+    start = time.monotonic()
+    print(index, flush=True)
+    time.sleep(seconds)
+    print(start, time.monotonic(), flush=True)
+"""
+
+
+def hold(folder: Path, count: int, seconds: float) -> subprocess.Popen[str]:
+    """A process that holds one of `count` devices for a while."""
+    command = [sys.executable, "-c", HOLDER, str(folder), str(count), str(seconds)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def first_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+@pytest.mark.parametrize(("jobs", "count"), [(6, 2), (4, 3)])
+def test_no_two_jobs_hold_one_gpu(tmp_path: Path, jobs: int, count: int) -> None:
+    processes = [hold(tmp_path, count, 0.3) for _ in range(jobs)]
+    held: dict[int, list[tuple[float, float]]] = {}
+    for process in processes:
+        index, times = process.communicate(timeout=60)[0].splitlines()
+        start, end = map(float, times.split())
+        held.setdefault(int(index), []).append((start, end))
+    assert sum(map(len, held.values())) == jobs
+    assert set(held) <= set(range(count))
+    for spans in held.values():
+        spans.sort()
+        assert all(end <= start for (_, end), (start, _) in itertools.pairwise(spans))
+
+
+def test_jobs_spread_over_the_gpus(tmp_path: Path) -> None:
+    processes = [hold(tmp_path, 3, 60) for _ in range(3)]
+    try:
+        assert sorted(map(first_line, processes)) == ["0", "1", "2"]
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+
+
+def test_a_killed_job_frees_its_gpu(tmp_path: Path) -> None:
+    first = hold(tmp_path, 1, 600)
+    assert first_line(first) == "0"
+    second = hold(tmp_path, 1, 0)
+    with pytest.raises(subprocess.TimeoutExpired):  # it waits
+        second.wait(timeout=2)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    assert second.communicate(timeout=60)[0].startswith("0\n")
+
+
+def test_an_error_in_the_job_frees_its_gpu(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), lease(["a"], tmp_path):
+        raise ZeroDivisionError
+    with lease(["a"], tmp_path) as index:
+        assert index == 0
+
+
+@pytest.fixture
+def two_gpus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[int], None]:
+    """Let torch say that there are GPUs."""
+
+    class Properties:
+        def __init__(self, index: int) -> None:
+            self.uuid = f"uuid-{index}"
+
+    def pretend(count: int) -> None:
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+
+    monkeypatch.setattr(torch.cuda, "get_device_properties", Properties)
+    monkeypatch.setattr(devices.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    pretend(2)
+    return pretend
+
+
+def test_a_gpu_becomes_one_of_them(two_gpus: Callable[[int], None]) -> None:
+    with leased(torch.device("cuda")) as one, leased(torch.device("cuda")) as other:
+        assert {one.index, other.index} == {0, 1}
+
+
+def test_the_cpu_and_a_chosen_gpu_need_no_lease(two_gpus: Callable[[int], None]) -> None:
+    for device in map(torch.device, ("cpu", "cpu", "cpu", "cuda:1", "cuda:1")):
+        with leased(device) as same:
+            assert same == device
+
+
+def test_slurm_has_chosen_already(
+    two_gpus: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "1")
+    two_gpus(1)
+    with leased(torch.device("cuda")) as one, leased(torch.device("cuda")) as other:
+        assert one.index is None
+        assert other.index is None
+    two_gpus(2)  # an allocation of several, shared by jobs that run within it
+    with leased(torch.device("cuda")) as one, leased(torch.device("cuda")) as other:
+        assert {one.index, other.index} == {0, 1}
