@@ -3,7 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-.PHONY: study test install install-test format clean
+# `make bench` runs the benchmarks, an hour or so, and writes benchmarks/README.md.
+.PHONY: study test bench install install-test format clean
 
 study: install
 	$(BIN)/snakemake --cores $(CORES)
@@ -21,6 +22,9 @@ test: install-test
 	$(BIN)/snakemake --lint
 	$(BIN)/python -m ptychobasis.config --check
 	$(BIN)/pytest
+
+bench: install
+	$(BIN)/python -m benchmarks
 
 install: .venv/installed
 install-test: .venv/installed-test

@@ -10,7 +10,7 @@ import hdf5plugin
 import numpy as np
 import pytest
 
-from ptychobasis.dataset import Truth, check_patterns, read_dataset, write_dataset
+from ptychobasis.dataset import Truth, check_patterns, read_dataset, scattering, write_dataset
 from ptychobasis.errors import StudyError
 from ptychobasis.grid import Grid
 from ptychobasis.optics import Optics
@@ -158,7 +158,7 @@ def test_counts_are_divided_by_the_incident_electrons(path: Path) -> None:
     data = read_dataset(path)
     assert data.incident_electrons == 1000
     np.testing.assert_array_equal(data.pattern(1, 1), counts[1, 1].astype(np.float32) / 1000)
-    assert check_patterns(data) == pytest.approx(counts.sum() / 28e3, rel=1e-6)
+    assert check_patterns(data).sum() == pytest.approx(counts.sum() / 28e3, rel=1e-6)
 
 
 def replace(path: Path, key: str, values: Any) -> None:
@@ -255,7 +255,7 @@ def test_patterns_a_few_pixels_off_are_refused(tmp_path: Path, shift: tuple[int,
 
 
 def test_patterns_that_are_not_centred_are_refused(path: Path) -> None:
-    assert check_patterns(read_dataset(path)) == pytest.approx(0.9, rel=1e-6)
+    assert check_patterns(read_dataset(path)).sum() == pytest.approx(0.9, rel=1e-6)
     replace(path, "patterns", np.fft.fftshift(noise() * OPTICS.bright_field(), axes=(2, 3)))
     with pytest.raises(StudyError, match="darker than the rest"):
         check_patterns(read_dataset(path))
@@ -276,7 +276,9 @@ def test_the_example_of_the_page_writes_a_valid_file(
     assert data.positions[2, 5].tolist() == [2.0, 5.0]
     angle = np.array(data.optics.detector.reciprocal_sampling) * data.optics.wavelength
     np.testing.assert_allclose(angle, 2.1e-3, rtol=1e-5)
-    assert check_patterns(data) == pytest.approx(names["counts"].sum() / (48 * 5000), rel=1e-6)
+    assert check_patterns(data).sum() == pytest.approx(
+        names["counts"].sum() / (48 * 5000), rel=1e-6
+    )
 
 
 def test_the_conversion_of_the_page_centres_the_disc(
@@ -298,3 +300,13 @@ def test_the_conversion_of_the_page_centres_the_disc(
     exec(examples()[1], names)
     np.testing.assert_array_equal(names["counts"], centred)
     check_patterns(read_dataset("from_camera.h5"))
+
+
+def test_scattering_is_the_share_within_each_radius() -> None:
+    detector = Grid((9, 12), (0.5, 0.4))
+    ky, kx = detector.frequencies()
+    pattern = np.random.default_rng(0).random((9, 12)) / 108
+    radii, within = scattering(pattern, detector)
+    assert radii[-1] <= min(-ky.min(), -kx.min()) + 1e-9
+    for radius, share in zip(radii, within, strict=True):
+        assert share == pytest.approx(pattern[np.hypot(ky, kx) <= radius + 1e-9].sum())

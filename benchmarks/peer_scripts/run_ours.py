@@ -8,6 +8,7 @@ import torch
 from ptychobasis.bases import Request, pixels
 from ptychobasis.compressed import Compressed
 from ptychobasis.config import ReconstructionConfig
+from ptychobasis.dataset import scattering
 from ptychobasis.grid import Grid
 from ptychobasis.optics import Optics
 from ptychobasis.reconstruction import reconstruct
@@ -23,6 +24,8 @@ compressed = Compressed(
     scan_shape=data.patterns.shape[:2],
     basis=basis,
     optics=optics,
+    # the study's own files hold it: the model need not be larger than the sample asks
+    scattering=scattering(data.patterns.mean(axis=(0, 1)), grid),
 )
 chosen = ReconstructionConfig(
     slice_depths_angstrom=tuple(data.depths.tolist()),
@@ -41,4 +44,4 @@ def watch(_epoch: int, phase: torch.Tensor, _seconds: float) -> None:
 
 recorder.start()
 result = reconstruct(compressed, chosen, seed=1, watch=watch)
-recorder.finish("ptychobasis", data.sampling, result.origin)
+recorder.finish("ptychobasis", result.sampling[0], result.origin)

@@ -201,7 +201,9 @@ def scattering(pattern: NDArray[np.floating], detector: Grid) -> NDArray[np.floa
     radii = np.arange(1, round(edge / step) + 1) * step
     order = np.argsort(radius, axis=None)
     within = np.concatenate([[0.0], np.cumsum(pattern.ravel()[order], dtype=np.float64)])
-    return np.stack([radii, within[np.searchsorted(radius.ravel()[order], radii, side="right")]])
+    # a pixel whose centre lies on the radius counts, whatever rounding makes of it
+    found = np.searchsorted(radius.ravel()[order], radii * (1 + 1e-9), side="right")
+    return np.stack([radii, within[found]])
 
 
 def _check_centre(dataset: Dataset, mean: NDArray[np.float64]) -> None:

@@ -16,7 +16,6 @@ It is carried as its conjugate, so that neither waves nor propagators need to be
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -88,7 +87,8 @@ class Multislice:
             transform is padded to them. None takes the window's.
         dtype: real type of the phase, ``torch.float32`` or ``torch.float64``.
         device: where the arrays live.
-        threads: chunks that are worked on side by side, on the CPU.
+        threads: chunks that are worked on side by side, on the CPU; torch itself then had better
+            use one thread, see `torch.set_num_threads`.
     """
 
     def __init__(
@@ -179,7 +179,7 @@ class Multislice:
         if self.threads == 1:
             total, gradient = work(0)
         else:
-            with ThreadPoolExecutor(self.threads) as pool, _one_thread_each():
+            with ThreadPoolExecutor(self.threads) as pool:
                 results = list(pool.map(work, range(self.threads)))
             total, gradient = results[0]
             for more, other in results[1:]:
@@ -255,14 +255,3 @@ class Multislice:
 
 def _intensity(far_field: torch.Tensor) -> torch.Tensor:
     return far_field.real.square().add_(far_field.imag.square())
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Keep torch from splitting the operations of several threads once more."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -6,7 +6,8 @@ import math
 import resource
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -149,12 +150,13 @@ def reconstruct(
     """
     torch.manual_seed(seed)
     device = device or choose_device(settings.device)
-    problem = prepare(data, settings, device)
-    state = start_state(problem, settings, seed)
-    if checkpoint is not None and (content := checkpoint.load()) is not None:
-        state.restore(content)
-        log.info("going on after epoch %d, from %s", len(state.losses), checkpoint.path)
-    _run(state, problem, settings, checkpoint, watch)
+    with _threads_for_chunks() as threads:
+        problem = prepare(data, settings, device, threads)
+        state = start_state(problem, settings, seed)
+        if checkpoint is not None and (content := checkpoint.load()) is not None:
+            state.restore(content)
+            log.info("going on after epoch %d, from %s", len(state.losses), checkpoint.path)
+        _run(state, problem, settings, checkpoint, watch)
     seconds = state.seconds / settings.epochs
     run = Run(
         basis=data.basis.name,
@@ -180,7 +182,20 @@ def reconstruct(
     )
 
 
-def prepare(data: Compressed, settings: ReconstructionConfig, device: torch.device) -> Problem:
+@contextmanager
+def _threads_for_chunks() -> Iterator[int]:
+    """Take torch's threads for the engine's chunks: single operations are too small for them."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield threads
+    finally:
+        torch.set_num_threads(threads)
+
+
+def prepare(
+    data: Compressed, settings: ReconstructionConfig, device: torch.device, threads: int = 1
+) -> Problem:
     """Choose the model's grids and bring everything to the device.
 
     Raises:
@@ -194,7 +209,7 @@ def prepare(data: Compressed, settings: ReconstructionConfig, device: torch.devi
         distances,
         detector.shape,
         device=device,
-        threads=torch.get_num_threads(),
+        threads=threads,
     )
     zero = None
     if settings.dark_field != "none":
