@@ -173,7 +173,7 @@ def _write(path: Path, case: _Case) -> None:
     positions = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1)
     # a file without the filter is that of one scan row, the patterns replaced
     rows = shape[0] if case.filtered else 1
-    write_dataset(path, optics, positions[:rows], repeat(patterns, rows))
+    write_dataset(path, optics, positions[:rows].astype(float), repeat(patterns, rows))
     if case.filtered:
         return
     with h5py.File(path, "r+") as file:

@@ -61,7 +61,9 @@ def test_the_gradient_is_autograds(
     expected.backward()
     assert value == pytest.approx(expected.item(), rel=1e-12)
     assert leaf.grad is not None
-    np.testing.assert_allclose(gradient, leaf.grad, rtol=0, atol=1e-12 * leaf.grad.abs().max())
+    np.testing.assert_allclose(
+        gradient, leaf.grad, rtol=0, atol=1e-12 * float(leaf.grad.abs().max())
+    )
 
 
 @pytest.mark.parametrize("detector", [None, (11, 8)])
@@ -86,7 +88,7 @@ def test_chunks_and_threads_change_nothing(
     other, *_ = make([10.0, 7.0], threads=threads)
     again, found = other.loss_and_gradient(phase, spectrum, BATCH, square_loss)
     assert again == pytest.approx(value, rel=1e-13)
-    np.testing.assert_allclose(found, gradient, atol=1e-14 * gradient.abs().max())
+    np.testing.assert_allclose(found, gradient, atol=1e-14 * float(gradient.abs().max()))
 
 
 def test_threads_give_the_same_bits_every_time() -> None:

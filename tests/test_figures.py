@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 from ptychobasis import figures
 from ptychobasis.bases import Basis, Request, build_basis
 from ptychobasis.dataset import Truth
+from ptychobasis.engine import Multislice
 from ptychobasis.evaluation import Evaluation, Measure, combine, evaluate
 from ptychobasis.figure_curves import draw_fsc, draw_quality
 from ptychobasis.figure_masks import draw_masks
 from ptychobasis.figure_slices import Picture, draw_slices, scanned_picture, true_picture
 from ptychobasis.grid import Grid
-from ptychobasis.multislice import Multislice, place_windows, probe_spectrum
+from ptychobasis.multislice import place_windows, probe_spectrum
 from ptychobasis.optics import Optics
 from ptychobasis.physics import interaction_constant
 from ptychobasis.results import Reconstruction, Run
@@ -53,7 +54,7 @@ def _coarse_and_without_warnings(monkeypatch: pytest.MonkeyPatch) -> Iterator[No
 def pattern(optics: Optics = OPTICS) -> NDArray[np.float64]:
     """A centred pattern of a random weak object of two slices."""
     windows = place_windows(optics.detector, np.zeros((1, 2)))
-    model = Multislice(windows, optics.wavelength, [12.0], torch.float64)
+    model = Multislice(windows, optics.wavelength, [12.0], dtype=torch.float64)
     generator = torch.Generator().manual_seed(0)
     phase = torch.rand((2, *windows.shape), generator=generator, dtype=torch.float64)
     spectrum = model.wave(probe_spectrum(optics.detector, optics))

@@ -8,7 +8,6 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-
 from through import differentiable
 
 from ptychobasis.bases import Basis, Request, build_basis, dark_field

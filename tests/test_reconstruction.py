@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from ptychobasis import reconstruction
 from ptychobasis.bases import Request, build_basis
 from ptychobasis.compressed import Compressed
 from ptychobasis.config import ReconstructionConfig as Settings
@@ -19,7 +20,9 @@ from ptychobasis.reconstruction import choose_device, reconstruct
 
 DETECTOR = Grid((32, 28), (0.3, 0.34))
 OPTICS = Optics(60e3, 0.03, 30.0, DETECTOR)
-SETTINGS = Settings(slice_depths_angstrom=(0.0, 15.0), epochs=40, batch=8, device="cpu")
+SETTINGS = Settings(
+    slice_depths_angstrom=(0.0, 15.0), epochs=40, batch=8, window_angstrom=None, device="cpu"
+)
 
 
 @dataclass(frozen=True)
@@ -123,12 +126,17 @@ def test_a_coarser_model_of_the_same_window_finds_it(sample: Sample) -> None:
     assert result.loss[-1] < 0.15 * result.loss[0]
 
 
-def test_a_diverging_run_stops_and_says_what_to_do(sample: Sample) -> None:
+def test_a_diverging_run_stops_and_says_what_to_do(
+    sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wild = SETTINGS.model_copy(update={"step_rad": 60.0, "positivity": False})
     data = sample.compressed("bright-field")
     broken = replace(data, coefficients=data.coefficients * np.float32("nan"))
     with pytest.raises(StudyError, match="diverged: loss nan after 1 epochs"):
         reconstruct(broken, SETTINGS, 1)
+    kept = reconstruct(data, wild, 1)  # the curvature does not allow such a step
+    assert kept.loss[-1] < kept.loss[0]
+    monkeypatch.setattr(reconstruction, "_OVERSHOOT", 500.0)
     with pytest.raises(StudyError, match=r"allowed: a smaller 'reconstruction\.step_rad'"):
         reconstruct(data, wild, 1)
 

@@ -152,10 +152,9 @@ class ReconstructionConfig(Section):
     slice_depths_angstrom: Annotated[tuple[NonNegative, ...], Field(min_length=1)] = (0.0,)
     """Depths of the slices below the entrance surface, ascending [Å]."""
     model_pixels: Literal["auto"] | Counts | None = "auto"
-    """Pixels (y, x) of the model's patterns; auto takes as many as the sample scatters into, null
-    the detector's."""
+    """Pixels (y, x) of the model's patterns; auto: those that the sample scatters to; null: all."""
     window_angstrom: Literal["auto"] | Lengths | None = "auto"
-    """Window (y, x) of the model's waves [Å]; auto takes what holds the probe, null the detector's."""
+    """Window (y, x) of the model's waves [Å]; auto: what holds the probe; null: the detector's."""
     loss: Literal["intensity", "amplitude"] = "intensity"
     """What is compared: stored numbers, or their roots (for bases that store pixels)."""
     dark_field: Literal["none", "donut", "bins", "pixels"] = "none"

@@ -78,6 +78,20 @@ class CoefficientLoss:
             total = total + self._zero(intensities).square().sum()
         return total / (self._scale * len(batch))
 
+    def curvature(self, brightest: float, density: float) -> float:
+        """About the largest second derivative by the phase, of the loss of one position.
+
+        A change δφ changes the exit wave by at most √density |δφ| in the l2 norm, so the
+        intensities by at most 2 √(brightest density) |δφ|, and amplitudes by half that without
+        the first factor; orthonormal masks do not lengthen it.
+
+        Args:
+            brightest: largest intensity of a pixel of the pattern.
+            density: largest intensity of the probe in a pixel of the object.
+        """
+        slope = 2 * brightest * self._basis.norm() ** 2 if self.kind == "intensity" else 1.0
+        return 4 * slope * density / self._scale
+
 
 class _Sampler:
     """A basis applied to uncentred patterns in torch.
@@ -112,6 +126,12 @@ class _Sampler:
             self._rows = self._rows.to(device)
         if self._pixels is not None:
             self._pixels = self._pixels.to(device)
+
+    def norm(self) -> float:
+        """Spectral norm of the masks; 1 for pixels and for bins."""
+        if self._weights is None or self._rows is not None:
+            return 1.0
+        return float(torch.linalg.matrix_norm(self._weights, 2))
 
     def __call__(self, intensities: torch.Tensor) -> torch.Tensor:
         flat = intensities.flatten(1)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ptychobasis.bases import dark_field
@@ -22,7 +23,7 @@ from ptychobasis.engine import Multislice
 from ptychobasis.errors import StudyError
 from ptychobasis.losses import CoefficientLoss
 from ptychobasis.model import model_grids
-from ptychobasis.multislice import crop_probe, place_windows, probe_spectrum
+from ptychobasis.multislice import Windows, crop_probe, place_windows, probe_spectrum
 from ptychobasis.results import Reconstruction, Run
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ Watch = Callable[[int, torch.Tensor, float], None]  # epoch, phase, seconds so f
 
 _START_PHASE = 0.01  # [rad], largest value of the random start
 _MOMENTUM = 0.9
+_OVERSHOOT = 2.0  # steps times the curvature's bound; up to 3 worked for all that was tried
 _TINY = 1e-30  # a gradient that is zero, as that of empty patterns is, leaves the step finite
 _GROWTH = 1.2  # a loss this many times that of the start,
 _MISFIT = 0.1  # and this share of what was stored, is not coming back
@@ -45,11 +47,13 @@ class Problem:
         model: the forward model.
         loss: of its patterns.
         spectrum: ``(y, x)`` of the probe on the window's grid, the zero frequency first.
+        most: change of phase per gradient beyond which steps would overshoot.
     """
 
     model: Multislice
     loss: CoefficientLoss
     spectrum: torch.Tensor
+    most: float
 
 
 @dataclass
@@ -126,9 +130,9 @@ def reconstruct(
 
     The probe is known: aperture and defocus of the data set, at sub-pixel positions. The
     phase follows the gradient of one mini-batch of positions at a time with Nesterov's
-    momentum (Sutskever et al., ICML 2013), and the step decays as half a cosine. One step
-    size for all pixels: methods that give each pixel its own, like Adam, amplify what the
-    data hardly fix.
+    momentum (Sutskever et al., ICML 2013). The step is what `step_rad` allows, or what the
+    curvature does if that is less, and decays as half a cosine. All pixels share one step
+    size: methods that give each its own, like Adam, amplify what the data hardly fix.
 
     Args:
         data: what was stored.
@@ -146,7 +150,7 @@ def reconstruct(
     torch.manual_seed(seed)
     device = device or choose_device(settings.device)
     problem = prepare(data, settings, device)
-    state = _start(problem, settings, seed)
+    state = start_state(problem, settings, seed)
     if checkpoint is not None and (content := checkpoint.load()) is not None:
         state.restore(content)
         log.info("going on after epoch %d, from %s", len(state.losses), checkpoint.path)
@@ -202,10 +206,26 @@ def prepare(data: Compressed, settings: ReconstructionConfig, device: torch.devi
         "patterns of %d x %d pixels, waves of %d x %d pixels over %.3g x %.3g Å",
         *detector.shape, *window.shape, *window.extent,
     )  # fmt: skip
-    return Problem(model, loss.to(device, model.real), model.wave(spectrum))
+    brightest = float(np.max(np.abs(probe_spectrum(detector, data.optics)) ** 2))
+    density = _density(model.windows, spectrum, settings.batch)
+    most = _OVERSHOOT * settings.batch / loss.curvature(brightest, density)
+    return Problem(model, loss.to(device, model.real), model.wave(spectrum), most)
 
 
-def _start(problem: Problem, settings: ReconstructionConfig, seed: int) -> State:
+def _density(windows: Windows, spectrum: NDArray[np.complexfloating], batch: int) -> float:
+    """Largest intensity that the probes of a random batch put into one pixel of the object.
+
+    One probe is there for certain; the others by chance.
+    """
+    probe = np.abs(np.fft.fftshift(np.fft.ifft2(spectrum, norm="ortho"))) ** 2
+    total, (height, width) = np.zeros(windows.shape), windows.grid.shape
+    for y, x in windows.starts:
+        total[y : y + height, x : x + width] += probe
+    return float(probe.max() + total.max() * batch / len(windows.starts))
+
+
+def start_state(problem: Problem, settings: ReconstructionConfig, seed: int) -> State:
+    """An object that is all but empty, of a random phase, before the first step."""
     generator, model = np.random.default_rng(seed), problem.model
     start = generator.uniform(0, _START_PHASE, (model.slices, *model.windows.shape))
     phase = torch.as_tensor(start).to(model.device, model.real)
@@ -228,7 +248,7 @@ def _run(
     with bar:
         while len(state.losses) < epochs:
             began = time.perf_counter()
-            state.losses.append(_epoch(state, problem, settings))
+            state.losses.append(run_epoch(state, problem, settings))
             state.seconds += time.perf_counter() - began
             _stop_if_diverged(state)
             bar.update()
@@ -243,7 +263,7 @@ def _run(
                 watch(done, state.phase, state.seconds)
 
 
-def _epoch(state: State, problem: Problem, settings: ReconstructionConfig) -> float:
+def run_epoch(state: State, problem: Problem, settings: ReconstructionConfig) -> float:
     """Visit every scan position once; return the mean loss."""
     model, total = problem.model, 0.0
     order = state.generator.permutation(len(model.windows.starts))
@@ -256,7 +276,7 @@ def _epoch(state: State, problem: Problem, settings: ReconstructionConfig) -> fl
             state.start = value
             # the first step of the optimiser is this many times the gradient
             first = (1 + _MOMENTUM) * float(gradient.abs().max())
-            state.scale = settings.step_rad / max(first, _TINY)
+            state.scale = min(settings.step_rad / max(first, _TINY), problem.most)
         state.optimiser.param_groups[0]["lr"] = state.scale * (1 + math.cos(math.pi * progress)) / 2
         state.phase.grad = gradient
         state.optimiser.step()

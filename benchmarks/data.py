@@ -1,0 +1,77 @@
+"""Data that several benchmarks share, made by the workflow itself where they are missing."""
+
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ptychobasis.compressed import Compressed, read_compressed
+from ptychobasis.config import ReconstructionConfig, Study, load_study
+from ptychobasis.dataset import Dataset, read_dataset
+from ptychobasis.evaluation import Measure, evaluate
+from ptychobasis.multislice import Windows
+from ptychobasis.results import Reconstruction, Run
+
+ROOT = Path(__file__).parents[1]
+
+
+@cache
+def study(name: str) -> Study:
+    """The study of ``config/{name}.yaml``."""
+    return load_study(ROOT / "config" / f"{name}.yaml")
+
+
+@cache
+def compressed(name: str, variant: str) -> Compressed:
+    """The compressed file of a study's variant; simulated first where it is not there."""
+    return read_compressed(_made(name, f"results/{name}/compressed/{variant}.h5"))
+
+
+@cache
+def dataset(name: str) -> Dataset:
+    """The data set of a study; simulated first where it is not there."""
+    return read_dataset(_made(name, f"results/{name}/dataset.h5"))
+
+
+def _made(name: str, target: str) -> Path:
+    if not (ROOT / target).exists():
+        command = [sys.executable, "-m", "snakemake", "--cores", "all", "--quiet"]
+        command += ["--configfile", f"config/{name}.yaml", "--", target]
+        subprocess.run(command, cwd=ROOT, check=True)
+    return ROOT / target
+
+
+def fsc_with_truth(
+    name: str, result: Reconstruction, reference: Reconstruction | None = None
+) -> float:
+    """Mean Fourier shell correlation of the volume with the truth, or with a reference."""
+    keys, data = study(name).evaluation, dataset(name)
+    measure = Measure(keys.band_per_angstrom, keys.apodisation_angstrom)
+    truth = data.truth if reference is None else None
+    table = evaluate(result, ("any", "all"), data.positions, reference, truth, measure).summary
+    return float(table[table["slice"] == "volume"]["mean_fsc"].iloc[0])
+
+
+def as_result(
+    name: str,
+    data: Compressed,
+    settings: ReconstructionConfig,
+    phase: torch.Tensor,
+    windows: Windows,
+) -> Reconstruction:
+    """Dress a phase up as a reconstruction, to be evaluated."""
+    return Reconstruction(
+        phase=phase.detach().cpu().numpy(),
+        probe=np.zeros((1, 1), np.complex64),
+        loss=np.zeros(1),
+        slice_depths=tuple(settings.slice_depths_angstrom),
+        sampling=windows.grid.sampling,
+        origin=windows.origin,
+        energy=data.optics.energy,
+        semi_angle=data.optics.semi_angle,
+        run=Run(name, data.basis.size, "cpu", 0, 1.0, 1.0, 1),
+        config={},
+    )

@@ -1,0 +1,97 @@
+"""One epoch of a reconstruction (forward, adjoint, update) against the time of its FFTs alone.
+
+The FFTs are those of the engine: the same plans of FFTW, the same chunks, one thread, as many
+as the epoch makes, 4 S - 1 for each pattern and S slices; in turn with the epoch. Waves and
+patterns have the same pixels here, 0.27 Å wide up to 128 pixels; the data are 36 Zernike
+coefficients.
+
+What was tried on the way: torch's own FFT (MKL) takes about twice as long as FFTW with measured
+plans for 64 to 128 pixels and 1.2 to 1.4 times as long for 256 and 512; FFTW with estimated plans
+is up to ten times slower there; scipy's and ducc's are in between. Autograd through the whole
+multislice, the first prototype, took four times as long as this adjoint. Chunks of one batch of 32
+patterns, which do not fit the cache, take up to twice as long from 256 pixels on.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.common import seconds
+from ptychobasis.bases import Request, build_basis
+from ptychobasis.compressed import Compressed
+from ptychobasis.config import ReconstructionConfig
+from ptychobasis.grid import Grid
+from ptychobasis.optics import Optics
+from ptychobasis.reconstruction import prepare, run_epoch, start_state
+
+TABLES = ("engine",)
+CASES = ((64, 12), (96, 12), (128, 12), (192, 8), (256, 8), (384, 6), (512, 6))
+SETTINGS = ReconstructionConfig(
+    slice_depths_angstrom=(0.0, 30.7, 61.3, 92.0),
+    model_pixels=None,
+    window_angstrom=None,
+    epochs=1000,
+    device="cpu",
+)
+
+
+def synthetic(pixels: int, side: int, masks: int = 36, window: float = 35.0) -> Compressed:
+    """Coefficients of smooth patterns at ``side`` x ``side`` positions; no sample is needed."""
+    optics = Optics(60e3, 0.03, 0.0, Grid((pixels, pixels), (window / pixels, window / pixels)))
+    bright = optics.bright_field()
+    generator = np.random.default_rng(0)
+    patterns = bright / bright.sum() * generator.uniform(0.6, 1.0, (side**2, 1, 1))
+    basis = build_basis("zernike", Request(optics, masks))
+    positions = np.stack(np.meshgrid(np.arange(side), np.arange(side), indexing="ij"), -1)
+    return Compressed(
+        basis.forward(patterns), positions.reshape(-1, 2).astype(float), (side, side), basis, optics
+    )
+
+
+def run() -> dict[str, list[dict[str, Any]]]:
+    """Time epochs and FFTs on several grids and with several slices."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        rows = [_row(pixels, side, SETTINGS) for pixels, side in CASES]
+        for depths in ((0.0,), (0.0, 92.0), tuple(np.linspace(0, 92, 8).tolist())):
+            settings = SETTINGS.model_copy(update={"slice_depths_angstrom": depths})
+            rows.append(_row(128, 12, settings))
+    finally:
+        torch.set_num_threads(threads)
+    return {"engine": rows}
+
+
+def _row(pixels: int, side: int, settings: ReconstructionConfig) -> dict[str, Any]:
+    # a disc as large on every grid, so that the loss does the same work
+    data = synthetic(pixels, side, window=35.0 if pixels > 64 else 17.5)
+    problem = prepare(data, settings, torch.device("cpu"))
+    state = start_state(problem, settings, 0)
+    slices, count = problem.model.slices, side**2
+    run_epoch(state, problem, settings)  # makes the buffers
+    buffers = max(problem.model._buffers.values(), key=lambda each: len(each.wave))
+    chunk = len(buffers.wave)
+
+    def ffts() -> None:
+        for _ in range(math.ceil(count / chunk)):
+            for _ in range(2 * slices - 1):
+                buffers.forward_wave()
+                buffers.inverse_wave()
+            buffers.forward_wave()
+            buffers.wave.fill_(1e-3)  # transforms without factors would overflow
+
+    epoch_s, fft_s = seconds(lambda: run_epoch(state, problem, settings), ffts, repeats=7)
+    fft_s *= count / (math.ceil(count / chunk) * chunk)
+    return {
+        "grid_px": pixels,
+        "slices": slices,
+        "batch": settings.batch,
+        "chunk": chunk,
+        "positions": count,
+        "epoch_s": epoch_s,
+        "fft_s": fft_s,
+        "ratio": epoch_s / fft_s,
+        "us_per_pattern": 1e6 * epoch_s / count,
+    }

@@ -1,0 +1,44 @@
+"""ptychobasis itself, uncompressed, run and recorded as the other packages are."""
+
+from record import arguments  # first: it sets the threads
+
+# isort: split
+import torch
+
+from ptychobasis.bases import Request, pixels
+from ptychobasis.compressed import Compressed
+from ptychobasis.config import ReconstructionConfig
+from ptychobasis.grid import Grid
+from ptychobasis.optics import Optics
+from ptychobasis.reconstruction import reconstruct
+
+data, recorder, settings = arguments()
+
+grid = Grid((data.pixels, data.pixels), (data.sampling, data.sampling))
+optics = Optics(data.energy, data.semi_angle, data.defocus, grid)
+basis = pixels(Request(optics))
+compressed = Compressed(
+    coefficients=basis.forward(data.patterns).reshape(-1, basis.size),
+    positions=data.positions.reshape(-1, 2),
+    scan_shape=data.patterns.shape[:2],
+    basis=basis,
+    optics=optics,
+)
+chosen = ReconstructionConfig(
+    slice_depths_angstrom=tuple(data.depths.tolist()),
+    loss=settings.loss,
+    epochs=settings.epochs,
+    batch=settings.batch,
+    step_rad=settings.step,
+    device="cpu",
+)
+
+
+def watch(_epoch: int, phase: torch.Tensor, _seconds: float) -> None:
+    """Called by ptychobasis after each epoch."""
+    recorder.epoch(phase.detach().numpy())
+
+
+recorder.start()
+result = reconstruct(compressed, chosen, seed=1, watch=watch)
+recorder.finish("ptychobasis", data.sampling, result.origin)
