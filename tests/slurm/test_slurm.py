@@ -29,7 +29,8 @@ from ptychobasis.reconstruction import reconstruct
 from ptychobasis.results import read_reconstruction
 
 EPOCHS = 400  # enough to be caught between the first checkpoint and the end
-LONG = {"reconstruction": {"epochs": EPOCHS}}
+PATIENT = {"epochs": EPOCHS, "step_rad": 0.01}
+LONG = {"reconstruction": PATIENT}
 OVERLAY: dict[str, Any] = {
     "sweeps": {"zernike": LONG, "binning": LONG},
     "reconstruction": {"checkpoint_seconds": 0},  # after each epoch
@@ -80,7 +81,8 @@ def start(folder: Path, overlay: dict[str, Any]) -> Run:
     for name in ("reconstructions", "tables", "figures"):
         shutil.rmtree(folder / "results/test" / name)
     (folder / "overlay.yaml").write_text(yaml.safe_dump(overlay))
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    command = ["setpriv", "--pdeathsig", "INT"]  # it must not outlive this process
+    command += [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
     command += ["--profile", str(ROOT / "profiles/slurm")]
     command += ["--workflow-profile", str(ROOT / "tests/slurm/site")]
     command += ["--configfile", "config/test.yaml", "overlay.yaml"]
@@ -120,7 +122,9 @@ def end_its_time(number: str) -> None:
 def disturb(run: Run) -> None:
     """Let two reconstructions that have begun be killed; wait for the end of the run."""
     todo: dict[str, Callable[[str], None]] = {CANCELLED: cancel, NO_TIME: end_its_time}
+    deadline = time.monotonic() + 900
     while run.process.poll() is None:
+        assert time.monotonic() < deadline, run.screen()[-3000:]
         for variant in list(todo):
             if (number := pause_after_checkpoint(run, variant)) is not None:
                 todo.pop(variant)(number)
@@ -213,7 +217,7 @@ def test_a_killed_job_goes_on_from_its_checkpoint(
 @pytest.mark.parametrize("variant", [CANCELLED, NO_TIME, NO_MEMORY])
 def test_a_killed_job_ends_with_the_same_bits(run: Run, variant: str) -> None:
     study = load_study(ROOT / "config/test.yaml")
-    settings = study.reconstruction.model_copy(update={"epochs": EPOCHS})
+    settings = study.reconstruction.model_copy(update=PATIENT)
     seed = study.seed_of(*variant.split("/"))
     data = read_compressed(run.results / f"compressed/{variant}.h5")
     threads = torch.get_num_threads()
