@@ -7,7 +7,7 @@ import pytest
 import torch
 from through import differentiable, plain_patterns
 
-from ptychobasis import engine
+from ptychobasis import engine, kernels
 from ptychobasis.engine import Multislice
 from ptychobasis.fourier import plan_fft
 from ptychobasis.grid import Grid
@@ -113,6 +113,33 @@ def test_energy_is_kept_by_a_padded_far_field() -> None:
     model, phase, spectrum = make([10.0, 12.0], detector=(40, 32))
     total = model.intensities(phase, spectrum, BATCH).sum(dim=(1, 2))
     np.testing.assert_allclose(total, 1, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_compiled_loops_are_the_operations_of_torch(
+    monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype
+) -> None:
+    """What a GPU does, done on the CPU, against the loops."""
+    generator = torch.Generator().manual_seed(0)
+
+    def waves(*shape: int) -> torch.Tensor:
+        return torch.randn(shape, generator=generator, dtype=dtype.to_complex())
+
+    transmission, starts = waves(16, 14), np.array([[0, 3], [4, 0], [4, 1], [2, 2]])
+    wave, exit_wave, far = waves(4, 12, 10), waves(4, 12, 10), waves(4, 9, 8)
+    slope = torch.randn((4, 9, 8), generator=generator, dtype=dtype)
+    found = []
+    for numpy_ in (True, False):
+        if not numpy_:  # a tensor of another device takes the operations of torch
+            monkeypatch.setattr(kernels, "_on_cpu", lambda _: False)
+        out, adjoint, weighed = torch.empty_like(wave), wave.clone(), far.clone()
+        gradient = torch.zeros((16, 14), dtype=dtype)
+        kernels.transmit(wave, transmission, starts, out)
+        kernels.transmit_back(adjoint, exit_wave, transmission, starts, gradient)
+        kernels.weigh(weighed, slope)
+        found.append((out, adjoint, gradient, weighed, kernels.intensity(far)))
+    for loop, operation in zip(*found, strict=True):
+        torch.testing.assert_close(loop, operation)
 
 
 @pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])

@@ -14,7 +14,7 @@ It is carried as its conjugate, so that neither waves nor propagators need to be
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -22,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from ptychobasis.fourier import Transform, plan_fft
+from ptychobasis.kernels import intensity, transmit, transmit_back, weigh
 from ptychobasis.multislice import Windows, propagator, shift_ramps
 from ptychobasis.plans import remembered_plans
 
@@ -38,8 +39,7 @@ class _Buffers:
 
     Attributes:
         wave: ``(n, y, x)``, the wave between slices, then the adjoint.
-        cuts: ``(slices, n, y, x)``, windows of the transmission.
-        exits: ``(slices, n, y, x)``, waves behind each slice, then the gradient.
+        exits: ``(slices, n, y, x)``, waves behind each slice.
         far: ``(n, ky, kx)``, the far field; `wave` itself if the detector's window is the
             wave's.
     """
@@ -47,7 +47,6 @@ class _Buffers:
     def __init__(self, count: int, slices: int, window: tuple[int, int],
                  detector: tuple[int, int], like: torch.Tensor) -> None:  # fmt: skip
         self.wave = like.new_zeros((count, *window))
-        self.cuts = like.new_zeros((slices, count, *window))
         self.exits = like.new_zeros((slices, count, *window))
         self.forward = [plan_fft(exit_wave, self.wave) for exit_wave in self.exits]
         self.forward_wave = plan_fft(self.wave, self.wave)
@@ -113,7 +112,6 @@ class Multislice:
         # orthonormal transforms: one factor for the probe's, one for the far field's
         self._probe_factor = 1 / math.sqrt(pixels * math.prod(self.detector))
         self._ramps = tuple(self.wave(ramp) for ramp in shift_ramps(windows))
-        self._starts = [(int(y), int(x)) for y, x in windows.starts]
         self._buffers: dict[tuple[int, int], _Buffers] = {}
 
     def wave(self, array: NDArray[np.complexfloating]) -> torch.Tensor:
@@ -135,7 +133,7 @@ class Multislice:
         for chunk in self._chunks(batch):
             buffers = self._prepared(0, len(chunk))
             self._forward(buffers, transmission, spectrum, chunk)
-            patterns.append(_intensity(buffers.far))
+            patterns.append(intensity(buffers.far))
         return torch.cat(patterns)
 
     def loss_and_gradient(
@@ -164,15 +162,15 @@ class Multislice:
                 self._prepared(i, count)  # FFTW plans in one thread at a time
 
         def work(worker: int) -> tuple[float, torch.Tensor]:
-            total, gradient = 0.0, torch.zeros_like(transmission)
+            total, gradient = 0.0, torch.zeros_like(phase)
             for chunk in shares[worker]:
                 buffers = self._prepared(worker, len(chunk))
                 self._forward(buffers, transmission, spectrum, chunk)
-                intensities = _intensity(buffers.far).requires_grad_()
+                intensities = intensity(buffers.far).requires_grad_()
                 with torch.enable_grad():
                     value = loss(intensities, chunk) * (len(chunk) / len(batch))
                 (slope,) = torch.autograd.grad(value, intensities)
-                self._adjoint(buffers, slope, gradient, chunk)
+                self._adjoint(buffers, transmission, slope, gradient, chunk)
                 total += float(value.detach())
             return total, gradient
 
@@ -184,14 +182,14 @@ class Multislice:
             total, gradient = results[0]
             for more, other in results[1:]:
                 total, gradient = total + more, gradient + other
-        return total, gradient.imag.neg()
+        return total, gradient
 
     def _chunks(self, batch: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Cut a batch into pieces whose waves fit the cache, as many for each thread."""
         count = self.threads
         if self.device.type == "cpu":
             element = torch.empty((), dtype=self.complex).element_size()
-            waves = 2 * self.slices * math.prod(self.windows.grid.shape)
+            waves = (self.slices + 1) * math.prod(self.windows.grid.shape)
             waves += 2 * math.prod(self.detector)
             count = max(count, round(len(batch) * waves * element / _CHUNK_BYTES))
         count = math.ceil(count / self.threads) * self.threads
@@ -211,16 +209,14 @@ class Multislice:
         self, buffers: _Buffers, transmission: torch.Tensor, spectrum: torch.Tensor,
         chunk: NDArray[np.int64],
     ) -> None:  # fmt: skip
-        """Fill `cuts`, `exits` and `far` of the buffers."""
-        wave, (height, width) = buffers.wave, self.windows.grid.shape
+        """Fill `exits` and `far` of the buffers."""
+        wave, starts = buffers.wave, self.windows.starts[chunk]
         rows, columns = (ramp[torch.as_tensor(chunk)] for ramp in self._ramps)
         torch.mul(spectrum * self._probe_factor, rows[:, :, None], out=wave)
         wave.mul_(columns[:, None, :])
         buffers.inverse_wave()
-        for i, (y, x) in enumerate(self._places(chunk)):
-            buffers.cuts[:, i] = transmission[:, y : y + height, x : x + width]
         for s in range(self.slices):
-            torch.mul(wave, buffers.cuts[s], out=buffers.exits[s])
+            transmit(wave, transmission[s], starts, buffers.exits[s])
             if s < self.slices - 1:
                 buffers.forward[s]()
                 wave.mul_(self._propagators[s])
@@ -228,30 +224,16 @@ class Multislice:
         buffers.to_far_field()
 
     def _adjoint(
-        self, buffers: _Buffers, slope: torch.Tensor, gradient: torch.Tensor,
-        chunk: NDArray[np.int64],
+        self, buffers: _Buffers, transmission: torch.Tensor, slope: torch.Tensor,
+        gradient: torch.Tensor, chunk: NDArray[np.int64],
     ) -> None:  # fmt: skip
-        """Add χ* e of every slice to ``(slices, y, x)``; minus its imaginary part is ∂L/∂φ.
-
-        Windows are added one after the other, because an indexed addition does not promise
-        the order in which overlapping windows add up, and so not the last bits.
-        """
-        wave, (height, width) = buffers.wave, self.windows.grid.shape
-        torch.mul(buffers.far.conj(), 2 * slope, out=buffers.far)
+        """Add ∂L/∂φ of the chunk to ``(slices, y, x)``."""
+        wave, starts = buffers.wave, self.windows.starts[chunk]
+        weigh(buffers.far, slope)
         buffers.from_far_field()
         for s in range(self.slices - 1, -1, -1):
-            buffers.exits[s].mul_(wave)
+            transmit_back(wave, buffers.exits[s], transmission[s], starts, gradient[s])
             if s > 0:
-                wave.mul_(buffers.cuts[s])
                 buffers.inverse_wave()
                 wave.mul_(self._propagators[s - 1])
                 buffers.forward_wave()
-        for i, (y, x) in enumerate(self._places(chunk)):
-            gradient[:, y : y + height, x : x + width].add_(buffers.exits[:, i])
-
-    def _places(self, chunk: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-        return (self._starts[index] for index in chunk)
-
-
-def _intensity(far_field: torch.Tensor) -> torch.Tensor:
-    return far_field.real.square().add_(far_field.imag.square())

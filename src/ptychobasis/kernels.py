@@ -1,0 +1,126 @@
+"""The four passes over waves beside the transforms, each as one loop.
+
+On the CPU numba compiles them: a slice then costs three passes that read and write a wave once,
+where single operations of torch made seven. On a GPU torch's operations do the same work. Tests
+hold one against the other.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+Starts = NDArray[np.int64]  # (n, 2), first pixel (y, x) of each window
+
+
+def _compiled(function: Callable[..., None]) -> Callable[..., None]:
+    # without the interpreter's lock, for chunks side by side; results are kept on disk
+    compiled: Callable[..., None] = numba.njit(function, nogil=True, fastmath=True, cache=True)
+    return compiled
+
+
+def transmit(
+    wave: torch.Tensor, transmission: torch.Tensor, starts: Starts, out: torch.Tensor
+) -> None:
+    """Multiply ``(n, y, x)`` waves with their windows of a slice ``(object y, object x)``."""
+    if _on_cpu(wave):
+        _transmit(wave.numpy(), transmission.numpy(), starts, out.numpy())
+        return
+    for i, window in enumerate(_windows(transmission, starts, wave)):
+        torch.mul(wave[i], window, out=out[i])
+
+
+def transmit_back(
+    adjoint: torch.Tensor, exit_wave: torch.Tensor, transmission: torch.Tensor, starts: Starts,
+    gradient: torch.Tensor,
+) -> None:  # fmt: skip
+    """Subtract Im(χ* e) from the windows of a gradient, then multiply χ* with the transmission.
+
+    Windows come one after the other: where they overlap they always add up in the same order,
+    which an indexed addition does not promise.
+
+    Args:
+        adjoint: ``(n, y, x)``, χ* behind the slice, and then in front of it.
+        exit_wave: ``(n, y, x)``, e.
+        transmission: ``(object y, object x)`` of the slice.
+        starts: ``(n, 2)``, first pixel of each window.
+        gradient: ``(object y, object x)`` of the slice, real.
+    """
+    if _on_cpu(adjoint):
+        arrays = (each.numpy() for each in (adjoint, exit_wave, transmission))
+        _transmit_back(*arrays, starts, gradient.numpy())
+        return
+    windows = zip(
+        _windows(gradient, starts, adjoint), _windows(transmission, starts, adjoint), strict=True
+    )
+    for i, (sums, window) in enumerate(windows):
+        sums.sub_((adjoint[i] * exit_wave[i]).imag)
+        adjoint[i].mul_(window)
+
+
+def intensity(far_field: torch.Tensor) -> torch.Tensor:
+    """|ψ|² of ``(n, ky, kx)`` waves."""
+    if _on_cpu(far_field):
+        result = torch.empty(far_field.shape, dtype=far_field.dtype.to_real())
+        _intensity(far_field.numpy().reshape(-1), result.numpy().reshape(-1))
+        return result
+    return far_field.real.square() + far_field.imag.square()
+
+
+def weigh(far_field: torch.Tensor, slope: torch.Tensor) -> None:
+    """Turn ψ into 2 ∂L/∂I ψ*, in place."""
+    if _on_cpu(far_field):
+        _weigh(far_field.numpy().reshape(-1), slope.contiguous().numpy().reshape(-1))
+        return
+    torch.mul(far_field.conj(), 2 * slope, out=far_field)
+
+
+def _on_cpu(tensor: torch.Tensor) -> bool:
+    return tensor.device.type == "cpu"
+
+
+def _windows(array: torch.Tensor, starts: Starts, like: torch.Tensor) -> Any:
+    height, width = like.shape[-2:]
+    return (array[y : y + height, x : x + width] for y, x in starts.tolist())
+
+
+@_compiled
+def _transmit(wave: Any, transmission: Any, starts: Any, out: Any) -> None:
+    count, height, width = wave.shape
+    for i in range(count):
+        top, left = starts[i]
+        for y in range(height):
+            window = transmission[top + y, left : left + width]
+            for x in range(width):
+                out[i, y, x] = wave[i, y, x] * window[x]
+
+
+@_compiled
+def _transmit_back(
+    adjoint: Any, exit_wave: Any, transmission: Any, starts: Any, gradient: Any
+) -> None:
+    count, height, width = adjoint.shape
+    for i in range(count):
+        top, left = starts[i]
+        for y in range(height):
+            window = transmission[top + y, left : left + width]
+            sums = gradient[top + y, left : left + width]
+            for x in range(width):
+                a, e = adjoint[i, y, x], exit_wave[i, y, x]
+                sums[x] -= a.real * e.imag + a.imag * e.real
+                adjoint[i, y, x] = a * window[x]
+
+
+@_compiled
+def _intensity(far_field: Any, result: Any) -> None:
+    for i in range(far_field.size):
+        result[i] = far_field[i].real ** 2 + far_field[i].imag ** 2
+
+
+@_compiled
+def _weigh(far_field: Any, slope: Any) -> None:
+    for i in range(far_field.size):
+        far_field[i] = far_field[i].conjugate() * (2 * slope[i])
