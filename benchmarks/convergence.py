@@ -28,7 +28,8 @@ import torch
 
 from benchmarks.data import as_result, compressed, fsc_with_truth, study
 from ptychobasis.config import ReconstructionConfig
-from ptychobasis.reconstruction import Problem, prepare, run_epoch, start_state
+from ptychobasis.problem import Problem, prepare
+from ptychobasis.reconstruction import run_epoch, start_state
 
 TABLES = ("convergence",)
 BUDGETS = (2.0, 5.0, 12.0)  # [s]

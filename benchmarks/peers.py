@@ -71,7 +71,7 @@ class Peer(NamedTuple):
 _ADAM = {"epochs": 20, "batch": 32}
 _NEW = ("3.11", "3.12", "3.13")
 PEERS = (
-    Peer("ours", (), {**_ADAM, "step": 0.1, "loss": "intensity"}),
+    Peer("ours", (), {**_ADAM, "step": 0.4, "loss": "intensity"}),
     Peer("ptyrad", _NEW[1:], {**_ADAM, "step": 0.05, "loss": "intensity"}),
     Peer("quantem", _NEW, {**_ADAM, "step": 0.12, "loss": "intensity"}),
     Peer("phaser", _NEW, {**_ADAM, "step": 0.05, "loss": "anscombe"}),

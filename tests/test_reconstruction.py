@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from ptychobasis import reconstruction
+from ptychobasis import problem
 from ptychobasis.bases import Request, build_basis
 from ptychobasis.compressed import Compressed
 from ptychobasis.config import ReconstructionConfig as Settings
+from ptychobasis.devices import choose_device
 from ptychobasis.engine import Multislice
 from ptychobasis.errors import StudyError
 from ptychobasis.grid import Grid
 from ptychobasis.multislice import place_windows, probe_spectrum
 from ptychobasis.optics import Optics
-from ptychobasis.reconstruction import choose_device, reconstruct
+from ptychobasis.reconstruction import reconstruct
 
 DETECTOR = Grid((32, 28), (0.3, 0.34))
 OPTICS = Optics(60e3, 0.03, 30.0, DETECTOR)
@@ -136,7 +137,7 @@ def test_a_diverging_run_stops_and_says_what_to_do(
         reconstruct(broken, SETTINGS, 1)
     kept = reconstruct(data, wild, 1)  # the curvature does not allow such a step
     assert kept.loss[-1] < kept.loss[0]
-    monkeypatch.setattr(reconstruction, "_OVERSHOOT", 500.0)
+    monkeypatch.setattr(problem, "_OVERSHOOT", 500.0)
     with pytest.raises(StudyError, match=r"allowed: a smaller 'reconstruction\.step_rad'"):
         reconstruct(data, wild, 1)
 

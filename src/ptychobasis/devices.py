@@ -1,4 +1,4 @@
-"""Which GPU a job computes on."""
+"""Where a job computes: on the CPU, or on which GPU."""
 
 import logging
 import os
@@ -9,9 +9,27 @@ from pathlib import Path
 
 import torch
 
+from ptychobasis.errors import StudyError
 from ptychobasis.lease import lease
 
 log = logging.getLogger(__name__)
+
+
+def choose_device(name: str, gpus: int | None = None) -> torch.device:
+    """The device called ``auto``, ``cpu`` or ``cuda``.
+
+    Args:
+        name: ``auto`` takes a GPU where there is one.
+        gpus: how many GPUs the scheduler granted; 0 sends ``auto`` to the CPU.
+
+    Raises:
+        StudyError: ``cuda`` is asked for and there is none.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise StudyError("device 'cuda' is not there; allowed on this machine: auto, cpu")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() and gpus != 0 else "cpu"
+    return torch.device(name)
 
 
 @contextmanager

@@ -13,18 +13,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ptychobasis.bases import dark_field
 from ptychobasis.checkpoint import Checkpoint
 from ptychobasis.compressed import Compressed
 from ptychobasis.config import ReconstructionConfig
-from ptychobasis.engine import Multislice
+from ptychobasis.devices import choose_device
 from ptychobasis.errors import StudyError
-from ptychobasis.losses import CoefficientLoss
-from ptychobasis.model import model_grids
-from ptychobasis.multislice import Windows, crop_probe, place_windows, probe_spectrum
+from ptychobasis.problem import Problem, prepare
 from ptychobasis.results import Reconstruction, Run
 
 log = logging.getLogger(__name__)
@@ -33,28 +29,10 @@ Watch = Callable[[int, torch.Tensor, float], None]  # epoch, phase, seconds so f
 
 _START_PHASE = 0.01  # [rad], largest value of the random start
 _MOMENTUM = 0.9
-_OVERSHOOT = 2.0  # steps times the curvature's bound; up to 3 worked for all that was tried
 _TINY = 1e-30  # a gradient that is zero, as that of empty patterns is, leaves the step finite
 _GROWTH = 1.2  # a loss this many times that of the start,
 _MISFIT = 0.1  # and this share of what was stored, is not coming back
 _PATIENCE = 5  # after this many epochs
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What is to be minimised.
-
-    Attributes:
-        model: the forward model.
-        loss: of its patterns.
-        spectrum: ``(y, x)`` of the probe on the window's grid, the zero frequency first.
-        most: change of phase per gradient beyond which steps would overshoot.
-    """
-
-    model: Multislice
-    loss: CoefficientLoss
-    spectrum: torch.Tensor
-    most: float
 
 
 @dataclass
@@ -99,23 +77,6 @@ class State:
         self.generator.bit_generator.state = json.loads(content["generator"])
         self.scale, self.start = content["scale"], content["start"]
         self.losses, self.seconds = list(content["losses"]), content["seconds"]
-
-
-def choose_device(name: str, gpus: int | None = None) -> torch.device:
-    """The device called ``auto``, ``cpu`` or ``cuda``.
-
-    Args:
-        name: ``auto`` takes a GPU where there is one.
-        gpus: how many GPUs the scheduler granted; 0 sends ``auto`` to the CPU.
-
-    Raises:
-        StudyError: ``cuda`` is asked for and there is none.
-    """
-    if name == "cuda" and not torch.cuda.is_available():
-        raise StudyError("device 'cuda' is not there; allowed on this machine: auto, cpu")
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() and gpus != 0 else "cpu"
-    return torch.device(name)
 
 
 def reconstruct(
@@ -191,52 +152,6 @@ def _threads_for_chunks() -> Iterator[int]:
         yield threads
     finally:
         torch.set_num_threads(threads)
-
-
-def prepare(
-    data: Compressed, settings: ReconstructionConfig, device: torch.device, threads: int = 1
-) -> Problem:
-    """Choose the model's grids and bring everything to the device.
-
-    Raises:
-        StudyError: settings and data do not go together.
-    """
-    detector, window = model_grids(data, settings)
-    distances = np.diff(settings.slice_depths_angstrom).tolist()
-    model = Multislice(
-        place_windows(window, data.positions),
-        data.optics.wavelength,
-        distances,
-        detector.shape,
-        device=device,
-        threads=threads,
-    )
-    zero = None
-    if settings.dark_field != "none":
-        bright = data.basis.on_shape(detector.shape).support
-        zero = dark_field(settings.dark_field, bright)
-    loss = CoefficientLoss(data.basis, data.coefficients, detector.shape, settings.loss, zero)
-    spectrum = crop_probe(probe_spectrum(detector, data.optics), window.shape)
-    log.info(
-        "patterns of %d x %d pixels, waves of %d x %d pixels over %.3g x %.3g Å",
-        *detector.shape, *window.shape, *window.extent,
-    )  # fmt: skip
-    brightest = float(np.max(np.abs(probe_spectrum(detector, data.optics)) ** 2))
-    density = _density(model.windows, spectrum, settings.batch)
-    most = _OVERSHOOT * settings.batch / loss.curvature(brightest, density)
-    return Problem(model, loss.to(device, model.real), model.wave(spectrum), most)
-
-
-def _density(windows: Windows, spectrum: NDArray[np.complexfloating], batch: int) -> float:
-    """Largest intensity that the probes of a random batch put into one pixel of the object.
-
-    One probe is there for certain; the others by chance.
-    """
-    probe = np.abs(np.fft.fftshift(np.fft.ifft2(spectrum, norm="ortho"))) ** 2
-    total, (height, width) = np.zeros(windows.shape), windows.grid.shape
-    for y, x in windows.starts:
-        total[y : y + height, x : x + width] += probe
-    return float(probe.max() + total.max() * batch / len(windows.starts))
 
 
 def start_state(problem: Problem, settings: ReconstructionConfig, seed: int) -> State:

@@ -7,9 +7,9 @@ import torch
 
 from ptychobasis.checkpoint import Checkpoint, fingerprint
 from ptychobasis.compressed import read_compressed
-from ptychobasis.devices import leased
+from ptychobasis.devices import choose_device, leased
 from ptychobasis.job import job
-from ptychobasis.reconstruction import choose_device, reconstruct
+from ptychobasis.reconstruction import reconstruct
 from ptychobasis.results import write_reconstruction
 
 if TYPE_CHECKING:
