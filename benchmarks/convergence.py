@@ -11,12 +11,7 @@ where it has a schedule, half a cosine over these.
   Express 26 (2018) 3108).
 - `adam`: Adam; `step` is its first step [rad].
 - `lbfgs`: L-BFGS on all positions, strong Wolfe line search, ten pairs, on a phase that may be
-  negative (with the bound it gets stuck).
-
-Stopping when the loss no longer falls was tried in place of a number of epochs: a constant step
-until three epochs gain less than 3 % on the three before, then half a cosine of as many epochs
-again. With noise from mini-batches this found an end after 16 to 36 epochs, by chance more than by
-need, and was not kept.
+  negative.
 """
 
 import time

@@ -2,14 +2,7 @@
 
 The FFTs are those of the engine: the same plans of FFTW, the same chunks, one thread, as many
 as the epoch makes, 4 S - 1 for each pattern and S slices; in turn with the epoch. Waves and
-patterns have the same pixels here, 0.27 Å wide up to 128 pixels; the data are 36 Zernike
-coefficients.
-
-What was tried on the way: torch's own FFT (MKL) takes about twice as long as FFTW with measured
-plans for 64 to 128 pixels and 1.2 to 1.4 times as long for 256 and 512; FFTW with estimated plans
-is up to ten times slower there; scipy's and ducc's are in between. Autograd through the whole
-multislice, the first prototype, took four times as long as this adjoint. Chunks of one batch of 32
-patterns, which do not fit the cache, take up to twice as long from 256 pixels on.
+patterns have the same pixels here; the data are 36 Zernike coefficients.
 """
 
 import math

@@ -5,11 +5,9 @@ waves, `auto` what the criteria choose (`ptychobasis.model`). `fsc_full` is the 
 volume with the reconstruction from the same data on the detector's full grid, `fsc_truth` with
 the truth. All with the settings of the sample's study, 36 Zernike coefficients and one thread.
 
-The criteria come from these two tables: patterns must reach to three radii of the bright-field
-disc, and as far as 98.5 % of the electrons go; below that both samples lose. A window that
-holds 99.3 % of the probe at the depth of every slice loses little on either, because the last
-transform is padded to the detector's pixels, so that masks need not be resampled; at 99.0 % the
-oxide, whose probe is out of focus, loses 0.03.
+The criteria: patterns must reach to three radii of the bright-field disc, and as far as 98.5 % of
+the electrons go; a window must hold 99.3 % of the probe at the depth of every slice. The last
+transform is padded to the detector's pixels, so that masks need not be resampled.
 """
 
 from typing import Any

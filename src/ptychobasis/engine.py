@@ -26,9 +26,8 @@ from ptychobasis.kernels import intensity, transmit, transmit_back, weigh
 from ptychobasis.multislice import Windows, propagator, shift_ramps
 from ptychobasis.plans import remembered_plans
 
-# Waves of one chunk [bytes]. Between 64 and 512 pixels this was fastest on processors with
-# 0.5 MB of second-level and 32 MB of third-level cache, and a factor of two either way costs
-# a few percent; a GPU takes the whole batch.
+# About the waves of one chunk [bytes], so that they stay in the processor's cache; a GPU takes the
+# whole batch.
 _CHUNK_BYTES = 5 * 2**20
 
 Loss = Callable[[torch.Tensor, NDArray[np.int64]], torch.Tensor]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ptychobasis.compressed import Compressed
     from ptychobasis.config import ReconstructionConfig
 
-# Chosen on silicon (92 Å) and strontium titanate (23 Å), see benchmarks/grids.py
+# Chosen on silicon (92 Å) and strontium titanate (23 Å); benchmarks/grids.py measures them
 APERTURES = 3.0  # least half width of the model's patterns, in radii of the bright-field disc
 SCATTERED = 0.985  # electrons that must be within it,
 PROBE = 0.993  # and share of the probe that the window must hold at the depth of every slice
