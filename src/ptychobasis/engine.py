@@ -28,7 +28,7 @@ from ptychobasis.plans import remembered_plans
 
 # About the waves of one chunk [bytes], so that they stay in the processor's cache; a GPU takes the
 # whole batch.
-_CHUNK_BYTES = 5 * 2**20
+_CHUNK_BYTES = 8 * 2**20
 
 Loss = Callable[[torch.Tensor, NDArray[np.int64]], torch.Tensor]
 
@@ -127,7 +127,7 @@ class Multislice:
             spectrum: ``(y, x)`` of the probe on the window's grid, the zero frequency first.
             batch: ``(batch,)``, indices of scan positions.
         """
-        transmission = torch.polar(torch.ones_like(phase), phase)
+        transmission = torch.complex(torch.cos(phase), torch.sin(phase))
         patterns = []
         for chunk in self._chunks(batch):
             buffers = self._prepared(0, len(chunk))
@@ -153,7 +153,7 @@ class Multislice:
         Returns:
             The loss of the batch, and ``(slices, y, x)``.
         """
-        transmission = torch.polar(torch.ones_like(phase), phase)
+        transmission = torch.complex(torch.cos(phase), torch.sin(phase))
         chunks = self._chunks(batch)
         shares = [chunks[i :: self.threads] for i in range(self.threads)]
         for i, share in enumerate(shares):
