@@ -79,7 +79,15 @@ def test_rings_keep_the_mean_of_each_ring() -> None:
 
 def test_too_fine_rings_are_refused() -> None:
     assert "allowed are fewer masks" in refusal("annular", 40)
-    assert "40 masks of the basis 'annular'" in refusal("annular", 40)
+    assert "40 parts are too many for the basis 'annular'" in refusal("annular", 40)
+
+
+def test_rings_of_which_only_the_outermost_is_empty_are_refused() -> None:
+    """Pixels lie at 0, 0.36, 0.51, 0.71 and 0.80 radii: none in the last of five rings."""
+    optics = Optics(60e3, 2.8 / 24 * OPTICS.wavelength, 0.0, Grid((24, 24), (1.0, 1.0)))
+    assert build_basis("annular", Request(optics, 1)).support.sum() == 21
+    with pytest.raises(StudyError, match="1 would hold no pixel"):
+        build_basis("annular", Request(optics, 5))
 
 
 # segments
@@ -116,7 +124,7 @@ def test_other_numbers_of_segments_are_refused(size: int, near: str) -> None:
 
 
 def test_too_fine_segments_are_refused() -> None:
-    assert "'segmented' are too fine" in refusal("segmented", 80)
+    assert "80 parts are too many for the basis 'segmented'" in refusal("segmented", 80)
 
 
 # moments
@@ -155,4 +163,4 @@ def test_fewer_than_three_moments_are_refused(size: int) -> None:
 
 
 def test_moments_with_too_fine_rings_are_refused() -> None:
-    assert "42 masks of the basis 'moments' are too fine" in refusal("moments", 42)
+    assert "40 parts are too many for the basis 'moments'" in refusal("moments", 42)

@@ -44,7 +44,7 @@ def annular(request: Request) -> Basis:
 
     Unit norm: a coefficient is the sum over the ring by the root of its number of pixels.
     """
-    return _partition("annular", request, _rings(request.optics, request.size))
+    return _partition("annular", _rings(request.optics, request.size), request.size)
 
 
 def segmented(request: Request) -> Basis:
@@ -66,7 +66,7 @@ def segmented(request: Request) -> Basis:
     rings = _rings(request.optics, size // 4)
     azimuth = request.optics.polar_frequencies()[1]
     quadrants = np.floor(azimuth / (np.pi / 2)).astype(int) % 4
-    return _partition("segmented", request, np.where(rings < 0, -1, 4 * rings + quadrants))
+    return _partition("segmented", np.where(rings < 0, -1, 4 * rings + quadrants), size)
 
 
 def moments(request: Request) -> Basis:
@@ -80,15 +80,14 @@ def moments(request: Request) -> Basis:
         raise StudyError(
             f"{request.size} masks do not hold the two moments and a ring; allowed: 3 or more"
         )
-    rings = _partition("moments", request, _rings(request.optics, request.size - 2))
-    first = np.stack(
-        [np.broadcast_to(k, rings.support.shape)[rings.support]
-         for k in request.optics.detector.frequencies()]
-    )  # fmt: skip
+    count = request.size - 2
+    rings = _partition("moments", _rings(request.optics, count), count)
+    shape = rings.support.shape
+    axes = (np.broadcast_to(k, shape) for k in request.optics.detector.frequencies())
+    first = np.stack([k[rings.support] for k in axes])
     first /= np.linalg.norm(first, axis=1, keepdims=True)
-    return replace(
-        rings, matrix=np.vstack([first, rings.masks()[:, rings.support]], dtype=np.float32)
-    )
+    masks = np.vstack([first, rings.masks()[:, rings.support]], dtype=np.float32)
+    return replace(rings, matrix=masks)
 
 
 def dark_field(kind: str, bright: Bool, edge: int = 7) -> Basis:
@@ -131,15 +130,14 @@ def _rings(optics: Optics, count: int) -> NDArray[np.int64]:
     return np.where(optics.bright_field(), ring, -1)
 
 
-def _partition(name: str, request: Request, labels: NDArray[np.int64]) -> Basis:
-    """One mask of unit norm for each label of the disc's pixels; -1 stands for none."""
+def _partition(name: str, labels: NDArray[np.int64], count: int) -> Basis:
+    """One mask of unit norm for each of `count` labels of the disc's pixels; -1 is outside."""
     kept = np.unique(labels[labels >= 0])
-    count = labels.max() + 1
     if kept.size < count:
         raise StudyError(
-            f"{request.size} masks of the basis '{name}' are too fine for the bright-field disc "
-            f"of {request.optics.bright_field().sum()} pixels: {count - kept.size} would hold no "
-            "pixel; allowed are fewer masks or a detector with a longer window"
+            f"{count} parts are too many for the basis '{name}' on a bright-field disc of "
+            f"{(labels >= 0).sum()} pixels: {count - kept.size} would hold no pixel; allowed are "
+            "fewer masks, or a detector with a longer window"
         )
     support, masks = _indicator_masks(labels, kept)
     return Basis(name, support, masks.toarray())
