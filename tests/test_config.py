@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from snakemake.utils import update_config
 
 from ptychobasis import config_docs
+from ptychobasis.bases import BASES
 from ptychobasis.config import Study, load_study
 from ptychobasis.config_source import fields_of
 from ptychobasis.errors import StudyError
@@ -186,7 +187,12 @@ REFUSALS: list[tuple[dict[str, Any], str, str]] = [
     ({"sweeps.svd.complete_orders": False}, "sweeps.svd.complete_orders is false", "'zernike'"),
     ({"sweeps.svd.sizes": [541]}, "sweeps.svd.sizes holds 541", "up to 540"),
     ({"sweeps.binning.sizes": [129]}, "sweeps.binning.sizes: bins of 129", "smaller bins"),
-    ({"sweeps.zernike.sizes": [1485]}, "sweeps.zernike.sizes: 1485 Zernike", "1 to 1465"),
+    (
+        {"sweeps.own": {"basis": "segmented", "sizes": [6]}},
+        "sweeps.own.sizes: a segmented detector of 6 segments",
+        "nearest: 4, 8",
+    ),
+    ({"sweeps.zernike.sizes": [1485]}, "sweeps.zernike.sizes: 1485 masks", "1 to 1465"),
     # geometry
     (
         {"microscope.semi_angle_mrad": 95},
@@ -286,6 +292,14 @@ def test_shipped_studies_load_alone_and_over_the_default(name: str) -> None:
     update_config(merged, shipped(name))
     assert alone == load_study(merged, "config/demo.yaml, config/mine.yaml")
     assert alone.study == name
+
+
+def test_bases_over_the_demo_compare_every_basis() -> None:
+    merged = shipped("demo")
+    update_config(merged, shipped("bases"))
+    study = load_study(merged, "config/demo.yaml, config/bases.yaml")
+    assert study.study == "bases"
+    assert {sweep.basis for sweep in study.sweeps.values()} == set(BASES) - {"file"}
 
 
 @pytest.mark.parametrize("name", SHIPPED)

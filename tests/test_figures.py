@@ -281,11 +281,29 @@ def test_quality_figure_puts_every_variant_at_its_stored_numbers(tables: Evaluat
     assert "0.2 to 1 1/Å" in figure.axes[0].get_ylabel()
 
 
+def test_quality_figure_tells_a_dozen_sweeps_apart() -> None:
+    rows = [
+        {"sweep": f"s{i}", "basis": "zernike", "size": "6", "stored_values": 6 + i,
+         "slice": "volume", "against": against, "mean_fsc": 0.5}
+        for i in range(12) for against in ("reference", "truth")
+    ]  # fmt: skip
+    figure = draw_quality(pd.DataFrame(rows), BAND)
+    check(figure)
+    for axes in figure.axes:
+        lines = curves(axes)
+        looks = {(line.get_color(), line.get_marker(), line.get_linestyle()) for line in lines}
+        assert len(looks) == 12
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [
+        f"s{i} (Zernike)" for i in range(12)
+    ]
+
+
 def test_palette_is_distinct() -> None:
     rgb = np.array([colors.to_rgb(colour) for colour in figures.COLOURS])
     distance = np.linalg.norm(rgb[:, None] - rgb[None], axis=-1) + np.eye(len(rgb))
     assert distance.min() > 0.2
-    assert len(set(figures.MARKERS)) == len(figures.COLOURS)
+    assert len(set(figures.MARKERS)) == len(figures.MARKERS)
 
 
 # figure 3

@@ -1,6 +1,8 @@
 """Figures 2 and 4: correlation curves, and quality against stored numbers."""
 
-from collections.abc import Sequence
+import math
+import string
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -8,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ptychobasis.figures import COLOURS, MARKERS, new_figure, pretty
+from ptychobasis.figures import COLOURS, DASHES, MARKERS, new_figure, pretty
 
 _SHORT = {"reference": "uncompressed", "truth": "true potential"}
 _AGAINST = {"reference": "the uncompressed reconstruction", "truth": "the true potential"}
@@ -43,7 +45,7 @@ def draw_fsc(curves: pd.DataFrame, reference: str, band: tuple[float, float]) ->
     for axes, sweeps in zip(grid[0], panels, strict=True):
         bases = volume.loc[volume["sweep"].isin(sweeps), "basis"]
         axes.set_title(", ".join(dict.fromkeys(map(pretty, bases))))
-    for letter, axes in zip("abcdefghijklmnop", grid.flat, strict=False):
+    for letter, axes in zip(string.ascii_lowercase, grid.flat, strict=False):
         axes.set_title(letter, loc="left", fontweight="bold")
     return figure
 
@@ -57,22 +59,24 @@ def draw_quality(summary: pd.DataFrame, band: tuple[float, float]) -> Figure:
     """
     volume = summary[summary["slice"] == "volume"]
     columns = [name for name in _AGAINST if (volume["against"] == name).any()]
-    figure = new_figure(3.5 * len(columns) + 0.2, 3.1)
-    panels = figure.subplots(1, len(columns), squeeze=False)[0]
     sweeps = list(dict.fromkeys(volume["sweep"]))
+    per_row = 2 * len(columns) + 1
+    rows = math.ceil(len(sweeps) / per_row)
+    figure = new_figure(3.5 * len(columns) + 0.2, 3.0 + 0.17 * rows)
+    panels = figure.subplots(1, len(columns), squeeze=False)[0]
     for axes, against in zip(panels, columns, strict=True):
-        for sweep, colour, marker in zip(sweeps, _cycle(COLOURS, sweeps), _cycle(MARKERS, sweeps),
-                                         strict=True):  # fmt: skip
+        for index, sweep in enumerate(sweeps):
             part = volume[(volume["against"] == against) & (volume["sweep"] == sweep)]
             part = part.sort_values("stored_values")
-            axes.plot(part["stored_values"], part["mean_fsc"], color=colour, marker=marker,
-                      markersize=4.5, label=_sweep_label(part, sweep))  # fmt: skip
+            axes.plot(part["stored_values"], part["mean_fsc"], markersize=4.5,
+                      label=_sweep_label(part, sweep), **_line_style(index))  # fmt: skip
         axes.set_xscale("log")
         axes.set_xlabel("stored numbers per pattern")
         axes.set_title(f"against {_AGAINST[against]}")
         axes.grid(alpha=0.25, lw=0.5)
     panels[0].set_ylabel(f"mean FSC, {band[0]:g} to {band[1]:g} 1/Å")
-    panels[-1].legend(loc="lower right")
+    handles, labels = panels[-1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=per_row)
     for letter, axes in zip("ab", panels, strict=False):
         axes.set_title(letter, loc="left", fontweight="bold")
     return figure
@@ -109,5 +113,10 @@ def _sweep_label(part: pd.DataFrame, sweep: str) -> str:
     return name if sweep in (basis, "uncompressed") else f"{sweep} ({name})"
 
 
-def _cycle(values: Sequence[str], sweeps: Sequence[str]) -> list[str]:
-    return [values[index % len(values)] for index in range(len(sweeps))]
+def _line_style(index: int) -> dict[str, Any]:
+    """Colour, marker and dashes that no other of the first 84 lines has together."""
+    return {
+        "color": COLOURS[index % len(COLOURS)],
+        "marker": MARKERS[index % len(MARKERS)],
+        "linestyle": DASHES[index // len(COLOURS) % len(DASHES)],
+    }
