@@ -173,9 +173,9 @@ class ReconstructionConfig(Section):
     """Defocus of the probe at the start [Å]; null: the data set's."""
     focus_search_angstrom: NonNegative = 0.0
     """Search the defocus this far around that of the start first [Å]; 0: do not."""
-    probe_step: Positive = 0.05
+    probe_step: Positive = 0.02
     """Largest change of a joint probe's spectrum by its first step, as a share of its maximum."""
-    probe_start_epoch: Annotated[int, Field(ge=0)] = 10
+    probe_start_epoch: Annotated[int, Field(ge=0)] = 20
     """Epochs before a joint probe starts to change."""
     probe_band_limit: bool = True
     """Keep a joint probe's spectrum within the condenser aperture."""

@@ -146,7 +146,7 @@ def _set_steps(
         state.scale = min(settings.step_rad / _first(slope.phase), problem.most)
     if state.probe_scale is None and slope.probe is not None:
         most = settings.probe_step * float(state.spectrum.abs().max())
-        state.probe_scale = most / _first(slope.probe)
+        state.probe_scale = min(most / _first(slope.probe), problem.most_probe)
     decay = (1 + math.cos(math.pi * progress)) / 2
     for group, scale in zip(
         state.optimiser.param_groups, (state.scale, state.probe_scale or 0.0), strict=True

@@ -35,6 +35,7 @@ class Problem:
         aperture: ``(y, x)``, frequencies that the spectrum of a joint probe is kept within; None
             lets it be everywhere.
         most: change of phase per gradient beyond which steps would overshoot.
+        most_probe: change of the spectrum per gradient beyond which they would.
     """
 
     model: Multislice
@@ -43,6 +44,7 @@ class Problem:
     detector: Grid
     aperture: torch.Tensor | None
     most: float
+    most_probe: float
 
     def spectrum(self, defocus: float | None = None) -> torch.Tensor:
         """Spectrum ``(y, x)`` of the probe on the window's grid, the zero frequency first.
@@ -86,11 +88,18 @@ def prepare(
     )  # fmt: skip
     density = _density(model.windows, crop_probe(whole, window.shape), settings.batch)
     brightest = float(np.max(np.abs(whole) ** 2))
-    most = _OVERSHOOT * settings.batch / loss.curvature(brightest, density)
     aperture = None
     if settings.probe_band_limit:
         aperture = torch.as_tensor(within_aperture(window, optics)).to(device)
-    return Problem(model, loss.to(device, model.real), optics, detector, aperture, most)
+    return Problem(
+        model=model,
+        loss=loss.to(device, model.real),
+        optics=optics,
+        detector=detector,
+        aperture=aperture,
+        most=_OVERSHOOT * settings.batch / loss.curvature(brightest, density),
+        most_probe=1 / loss.curvature(brightest, 1.0),  # the bound is tight: all positions see it
+    )
 
 
 def _density(windows: Windows, spectrum: NDArray[np.complexfloating], batch: int) -> float:
