@@ -167,6 +167,18 @@ class ReconstructionConfig(Section):
     """Largest change of phase by the first step [rad]; decays as half a cosine."""
     positivity: bool = True
     """Keep the phase at or above zero after each step."""
+    probe: Literal["known", "joint"] = "known"
+    """Whether the probe is that of the optics, or optimised together with the object."""
+    probe_defocus_angstrom: float | None = None
+    """Defocus of the probe at the start [Å]; null: the data set's."""
+    focus_search_angstrom: NonNegative = 0.0
+    """Search the defocus this far around that of the start first [Å]; 0: do not."""
+    probe_step: Positive = 0.02
+    """Largest change of a joint probe's spectrum by its first step, as a share of its maximum."""
+    probe_start_epoch: Annotated[int, Field(ge=0)] = 20
+    """Epochs before a joint probe starts to change."""
+    probe_band_limit: bool = True
+    """Keep a joint probe's spectrum within the condenser aperture."""
     checkpoint_seconds: NonNegative = 30.0
     """Time between checkpoints [s]; a reconstruction that was killed goes on from the last."""
     device: Device = "auto"

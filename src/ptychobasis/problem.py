@@ -1,7 +1,7 @@
 """What a reconstruction minimises: the forward model on its grids, the loss and the probe."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,9 +11,12 @@ from ptychobasis.bases import dark_field
 from ptychobasis.compressed import Compressed
 from ptychobasis.config import ReconstructionConfig
 from ptychobasis.engine import Multislice
+from ptychobasis.grid import Grid
 from ptychobasis.losses import CoefficientLoss
-from ptychobasis.model import model_grids
+from ptychobasis.model import model_grids, start_optics
 from ptychobasis.multislice import Windows, crop_probe, place_windows, probe_spectrum
+from ptychobasis.optics import Optics
+from ptychobasis.probe import within_aperture
 
 log = logging.getLogger(__name__)
 
@@ -27,14 +30,31 @@ class Problem:
     Attributes:
         model: the forward model.
         loss: of its patterns.
-        spectrum: ``(y, x)`` of the probe on the window's grid, the zero frequency first.
+        optics: of the probe at the start.
+        detector: grid of the patterns.
+        aperture: ``(y, x)``, frequencies that the spectrum of a joint probe is kept within; None
+            lets it be everywhere.
         most: change of phase per gradient beyond which steps would overshoot.
+        most_probe: change of the spectrum per gradient beyond which they would.
     """
 
     model: Multislice
     loss: CoefficientLoss
-    spectrum: torch.Tensor
+    optics: Optics
+    detector: Grid
+    aperture: torch.Tensor | None
     most: float
+    most_probe: float
+
+    def spectrum(self, defocus: float | None = None) -> torch.Tensor:
+        """Spectrum ``(y, x)`` of the probe on the window's grid, the zero frequency first.
+
+        Args:
+            defocus: of the probe [Å]; None takes that of the start.
+        """
+        optics = self.optics if defocus is None else replace(self.optics, defocus=defocus)
+        whole = probe_spectrum(self.detector, optics)
+        return self.model.wave(crop_probe(whole, self.model.windows.grid.shape))
 
 
 def prepare(
@@ -60,15 +80,26 @@ def prepare(
         bright = data.basis.on_shape(detector.shape).support
         zero = dark_field(settings.dark_field, bright)
     loss = CoefficientLoss(data.basis, data.coefficients, detector.shape, settings.loss, zero)
-    spectrum = crop_probe(probe_spectrum(detector, data.optics), window.shape)
+    optics = start_optics(data, settings)
+    whole = probe_spectrum(detector, optics)
     log.info(
         "patterns of %d x %d pixels, waves of %d x %d pixels over %.3g x %.3g Å",
         *detector.shape, *window.shape, *window.extent,
     )  # fmt: skip
-    brightest = float(np.max(np.abs(probe_spectrum(detector, data.optics)) ** 2))
-    density = _density(model.windows, spectrum, settings.batch)
-    most = _OVERSHOOT * settings.batch / loss.curvature(brightest, density)
-    return Problem(model, loss.to(device, model.real), model.wave(spectrum), most)
+    density = _density(model.windows, crop_probe(whole, window.shape), settings.batch)
+    brightest = float(np.max(np.abs(whole) ** 2))
+    aperture = None
+    if settings.probe_band_limit:
+        aperture = torch.as_tensor(within_aperture(window, optics)).to(device)
+    return Problem(
+        model=model,
+        loss=loss.to(device, model.real),
+        optics=optics,
+        detector=detector,
+        aperture=aperture,
+        most=_OVERSHOOT * settings.batch / loss.curvature(brightest, density),
+        most_probe=1 / loss.curvature(brightest, 1.0),  # the bound is tight: all positions see it
+    )
 
 
 def _density(windows: Windows, spectrum: NDArray[np.complexfloating], batch: int) -> float:
