@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from snakemake.utils import update_config
 
 from ptychobasis import config_docs
-from ptychobasis.config import Study, load_study
+from ptychobasis.config import Study, load_study, reconstruction_seed
 from ptychobasis.config_source import fields_of
 from ptychobasis.errors import StudyError
 
@@ -77,7 +77,11 @@ REFUSALS: list[tuple[dict[str, Any], str, str]] = [
     ({"study": "My study"}, 'study is "My study"', "text that matches ^[a-z0-9_-]+$"),
     ({"sweeps.Zernike_2": {"basis": "pixels"}}, "sweeps.Zernike_2", "^[a-z0-9-]+$"),
     ({"sweeps": {}}, "sweeps has too few entries", "1 or more entries"),
-    ({"seed": -1}, "seed is -1", "0 or more"),
+    ({"seed": 1}, "seed is not a key", "(did you mean 'seeds'?)"),
+    ({"seeds": [1, -1]}, "seeds[1] is -1", "0 or more"),
+    ({"seeds": []}, "seeds has too few entries", "1 or more entries"),
+    ({"seeds": 2}, "seeds is 2", "a list such as [1, 2]"),
+    ({"seeds": [1, 2, 1]}, "seeds is [1, 2, 1]", "each seed once"),
     ({"microscope.voltage_kv": 60000}, "microscope.voltage_kv is 60000", "3000 or less"),
     ({"microscope.voltage_kv": 0}, "microscope.voltage_kv is 0", "1 or more"),
     ({"microscope.voltage_kv": "60 kV"}, 'microscope.voltage_kv is "60 kV"', "a number"),
@@ -270,7 +274,7 @@ def test_refuses_in_one_sentence(changes: Mapping[str, Any], key: str, allowed: 
 
 
 def test_counts_the_problems_it_does_not_tell() -> None:
-    message = refusal(changed({"seed": -1, "scan.steps": 1, "microscope.voltage_kv": 0}))
+    message = refusal(changed({"seeds": [1, -1], "scan.steps": 1, "microscope.voltage_kv": 0}))
     assert message.endswith("(and 2 more)")
 
 
@@ -369,6 +373,13 @@ def test_own_keys_of_a_sweep_override_the_block() -> None:
         study.recon("zernik")
 
 
+def test_no_two_reconstructions_share_their_start() -> None:
+    study = load_study(Path("config/demo.yaml"))
+    asked = [(seed, *variant) for seed in study.seeds for variant in study.variants()]
+    assert len({reconstruction_seed(*each) for each in asked}) == len(asked) == 45
+    assert reconstruction_seed(1, "svd", "3") == reconstruction_seed("1", "svd", "3")
+
+
 def test_optics_are_in_the_units_of_the_package() -> None:
     optics = load_study(Path("config/oxide.yaml")).optics()
     assert optics.energy == 80e3
@@ -430,7 +441,7 @@ def test_numbers_may_be_written_as_in_yaml_1_2() -> None:
 def test_a_study_cannot_be_changed() -> None:
     study = load_study(Path("config/test.yaml"))
     with pytest.raises(ValueError, match="frozen"):
-        study.seed = 2
+        study.seeds = (2,)
 
 
 @pytest.mark.parametrize(

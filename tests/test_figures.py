@@ -13,6 +13,7 @@ import torch
 from matplotlib import colors
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import FillBetweenPolyCollection, LineCollection
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
@@ -108,14 +109,25 @@ VARIANTS = {
 
 @pytest.fixture(scope="module")
 def tables() -> Evaluation:
-    """What `evaluate` makes of reconstructions that differ in their noise."""
-    reference = recon("pixels", 1440, 1.0, seed=len(VARIANTS) - 1)
+    """What `evaluate` makes of reconstructions that differ in their noise, of one seed."""
+    return evaluated(1)
+
+
+@pytest.fixture(scope="module")
+def both(tables: Evaluation) -> Evaluation:
+    """The same of two seeds."""
+    return combine([tables, evaluated(2)])
+
+
+def evaluated(seed: int) -> Evaluation:
+    first = 100 * seed
+    reference = recon("pixels", 1440, 1.0, first + len(VARIANTS) - 1)
     measure = Measure(BAND, 1.0, 1.0)
     parts = [
-        evaluate(recon(*made, seed=i), label, POSITIONS, reference, truth(), measure)
+        evaluate(recon(*made, first + i), label, POSITIONS, reference, truth(), measure)
         for i, (label, made) in enumerate(VARIANTS.items())
     ]
-    return combine(parts)
+    return Evaluation(*(table.assign(seed=seed) for table in combine(parts)))
 
 
 def visible_texts(figure: Figure) -> list[str]:
@@ -279,6 +291,71 @@ def test_quality_figure_puts_every_variant_at_its_stored_numbers(tables: Evaluat
         assert found == sorted(zip(rows["stored_values"], rows["mean_fsc"], strict=True))
         assert axes.get_xscale() == "log"
     assert "0.2 to 1 1/Å" in figure.axes[0].get_ylabel()
+
+
+def bands(axes: Axes) -> list[NDArray[np.float64]]:
+    """Lowest and highest ``(2, x)`` of every band that has an area."""
+    found = []
+    for item in axes.findobj(FillBetweenPolyCollection):
+        (path,) = item.get_paths()
+        corners = np.asarray(path.vertices)
+        x, y = corners.T
+        if np.isclose(x @ np.roll(y, 1), y @ np.roll(x, 1)):  # no area
+            continue
+        x = np.unique(corners[:, 0])
+        of_x = [corners[corners[:, 0] == each, 1] for each in x]
+        found.append(np.array([[part.min() for part in of_x], [part.max() for part in of_x]]))
+    return found
+
+
+def test_curves_of_two_seeds_are_their_mean_in_a_band(both: Evaluation) -> None:
+    figure = draw_fsc(both.curves, "uncompressed/all", BAND)
+    check(figure)
+    volume = both.curves[both.curves["slice"] == "volume"]
+    wanted = volume[(volume["against"] == "truth") & (volume["sweep"] == "zernike")]
+    wanted = wanted[wanted["size"] == "36"]
+    one, two = (wanted[wanted["seed"] == seed]["fsc"].to_numpy(float) for seed in (1, 2))
+    lower_left = figure.axes[3]
+    np.testing.assert_allclose(xy(curves(lower_left)[1])[:, 1], (one + two) / 2)
+    _, band = bands(lower_left)
+    np.testing.assert_allclose(band[0], np.minimum(one, two))
+    np.testing.assert_allclose(band[1], np.maximum(one, two))
+
+
+def test_curves_on_other_shells_are_brought_onto_those_of_the_first_seed(
+    tables: Evaluation,
+) -> None:
+    """A model with other pixels has other shells: the curve is the same, sampled elsewhere."""
+    other = tables.curves.assign(seed=2)
+    other["q_per_angstrom"] *= 1.01
+    straight = [table.assign(fsc=1 - table["q_per_angstrom"]) for table in (tables.curves, other)]
+    figure = draw_fsc(pd.concat(straight), "uncompressed/all", BAND)
+    for axes in figure.axes:
+        for line in curves(axes):
+            q, fsc = xy(line)[1:-1].T  # beyond the ends there is nothing to interpolate
+            np.testing.assert_allclose(fsc, 1 - q)
+
+
+def test_quality_of_two_seeds_is_their_mean_in_a_band(both: Evaluation) -> None:
+    figure = draw_quality(both.summary, BAND)
+    check(figure)
+    volume = both.summary[both.summary["slice"] == "volume"]
+    for axes, against in zip(figure.axes, ("reference", "truth"), strict=True):
+        rows = volume[(volume["against"] == against) & (volume["sweep"] == "zernike")]
+        sizes = rows.groupby("stored_values")["mean_fsc"]
+        np.testing.assert_allclose(xy(curves(axes)[0])[:, 1], sizes.mean())
+        np.testing.assert_allclose(bands(axes)[0], [sizes.min(), sizes.max()])
+        single = volume[(volume["against"] == against) & (volume["sweep"] == "bright-field")]
+        bars = [np.sort(s[:, 1]) for c in axes.findobj(LineCollection) for s in c.get_segments()]
+        expected = sorted(single["mean_fsc"])
+        assert any(np.allclose(bar, expected, rtol=1e-9) for bar in bars)
+
+
+def test_one_seed_has_no_band(tables: Evaluation) -> None:
+    for figure in (
+        draw_fsc(tables.curves, "uncompressed/all", BAND), draw_quality(tables.summary, BAND),
+    ):  # fmt: skip
+        assert [band for axes in figure.axes for band in bands(axes)] == []
 
 
 def test_palette_is_distinct() -> None:

@@ -215,8 +215,8 @@ class Study(Section):
 
     study: Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")]
     """Name of the study; everything it makes is in results/{study}/."""
-    seed: Annotated[int, Field(ge=0)] = 1
-    """Seed of all random numbers."""
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (1,)
+    """Seeds of the random numbers: everything from the phonons on is done once for each."""
     crystal: Crystal | None = None
     """The sample."""
     microscope: Microscope | None = None
@@ -276,14 +276,6 @@ class Study(Section):
             for label in (map(str, sweep.sizes) if sweep.sizes else ["all"])
         ]
 
-    def seed_of(self, sweep: str, size: str) -> int:
-        """Seed of one reconstruction: none shares its random start with another.
-
-        With a shared start the agreement with the reference would not tell how well the data
-        determine the object.
-        """
-        return zlib.crc32(f"{self.seed}/{sweep}/{size}".encode())
-
     def recon(self, sweep: str) -> ReconstructionConfig:
         """The reconstruction block with what `sweep` sets differently.
 
@@ -297,6 +289,15 @@ class Study(Section):
         return self.reconstruction.model_copy(
             update={key: getattr(own, key) for key in own.model_fields_set}
         )
+
+
+def reconstruction_seed(seed: int | str, sweep: str, size: str) -> int:
+    """Seed of one reconstruction: none shares its random start with another.
+
+    With a shared start the agreement with the reference would not tell how well the data
+    determine the object.
+    """
+    return zlib.crc32(f"{seed}/{sweep}/{size}".encode())
 
 
 def load_study(

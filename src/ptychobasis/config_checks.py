@@ -30,7 +30,7 @@ def problems(study: Study) -> list[str]:
     """
     stages = (
         (_parts, _files),
-        (_crystal, _phonons, _sweeps, _labels, _slices, _losses),
+        (_seeds, _crystal, _phonons, _sweeps, _labels, _slices, _losses),
         *GEOMETRY,
     )
     for stage in stages:
@@ -78,6 +78,11 @@ def _files(study: Study) -> Iterator[str]:
 def _near_file(path: Path) -> str:
     folder = path.parent
     return nearest(path.name, [p.name for p in folder.iterdir()]) if folder.is_dir() else ""
+
+
+def _seeds(study: Study) -> Iterator[str]:
+    if len(set(study.seeds)) < len(study.seeds):
+        yield f"seeds is {list(study.seeds)}; allowed: each seed once"
 
 
 def _crystal(study: Study) -> Iterator[str]:

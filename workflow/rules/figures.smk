@@ -54,9 +54,9 @@ rule figure_fsc:
 rule figure_slices:
     input:
         figure_data=f"{RESULTS}/figure_data.h5",
-        reconstructions=expand(
-            f"{RESULTS}/reconstructions/{{variant}}.h5", variant=STUDY.figures.compare
-        ),
+        reconstructions=[
+            first_seed(path) for path in reconstructions(*STUDY.figures.compare)
+        ],
     output:
         report(
             figure_files("slices")[0],
@@ -106,9 +106,7 @@ rule figure_quality:
 
 rule provenance:
     input:
-        reconstructions=expand(
-            f"{RESULTS}/reconstructions/{{variant}}.h5", variant=VARIANTS
-        ),
+        reconstructions=expand(reconstructions(), seed=STUDY.seeds),
     output:
         report(
             f"{RESULTS}/provenance.html",
@@ -124,8 +122,7 @@ rule provenance:
     conda:
         "../../envs/study.yaml"
     params:
-        variants=VARIANTS,
-        benchmarks=f"{RESULTS}/benchmarks",
+        labels=expand("seed_{seed}/{variant}", seed=STUDY.seeds, variant=VARIANTS),
         code=code_digest("pages"),
     script:
         "../scripts/provenance.py"

@@ -36,4 +36,3 @@ with job(snakemake) as study:
     )
     tables.write_csv(result.curves, snakemake.output.fsc)
     tables.write_csv(summary, snakemake.output.summary)
-    tables.write_page(summary, snakemake.output.page)
