@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from snakemake.utils import update_config
 
 from ptychobasis import config_docs
-from ptychobasis.config import Study, load_study, reconstruction_seed
+from ptychobasis.config import Study, derived_seed, load_study
 from ptychobasis.config_source import fields_of
 from ptychobasis.errors import StudyError
 
@@ -62,6 +62,8 @@ NO_SIMULATION: dict[str, Any] = dict.fromkeys(
     ["crystal", "microscope", "scan", "detector", "simulation"]
 )
 
+NOISY: dict[str, Any] = {"sweeps.svd.dose_electrons_per_angstrom2": 1e3}
+
 # what is changed in demo.yaml, the key that is refused, and what is said to be allowed
 REFUSALS: list[tuple[dict[str, Any], str, str]] = [
     # the schema
@@ -95,6 +97,17 @@ REFUSALS: list[tuple[dict[str, Any], str, str]] = [
         'simulation.parametrization is "lobbato"',
         "'lobato', 'kirkland' or 'peng' (did you mean 'lobato'?)",
     ),
+    (
+        {"simulation.dose_electrons_per_angstrom2": 1e4, **NOISY},
+        "sweeps.svd.dose_electrons_per_angstrom2 is given beside simulation.dose",
+        "one of the two, the other null",
+    ),
+    (
+        {**NO_SIMULATION, "dataset.file": "config/demo.yaml", **NOISY},
+        "sweeps.svd.dose_electrons_per_angstrom2 is given for a ready data set",
+        "null",
+    ),
+    ({"sweeps.svd.store": "int16"}, 'sweeps.svd.store is "int16"', "mean 'int8'?"),
     (
         {"simulation.dose_electrons_per_angstrom2": 0},
         "simulation.dose_electrons_per_angstrom2 is 0",
@@ -292,7 +305,22 @@ def test_shipped_studies_load_alone_and_over_the_default(name: str) -> None:
     assert alone.study == name
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+def test_bytes_is_laid_over_the_default() -> None:
+    merged = shipped("demo")
+    update_config(merged, shipped("bytes"))
+    study = load_study(merged)
+    assert study.doses() == [1e3, 1e4, 1e5, 1e6]
+    assert {sweep.store for sweep in study.sweeps.values()} == {"float32", "float16", "int8"}
+    assert study.plain_sweeps() == ["zernike", "binning", "bright-field", "uncompressed"]
+    assert len(study.variants()) == 43
+
+
+def test_where_no_sweep_is_plain_all_are_drawn() -> None:
+    raw = changed({f"sweeps.{name}.store": "int8" for name in shipped("demo")["sweeps"]})
+    assert load_study(raw).plain_sweeps() == list(raw["sweeps"])
+
+
+@pytest.mark.parametrize("name", [*SHIPPED, "bytes"])
 def test_first_line_names_the_schema(name: str) -> None:
     text = (ROOT / "config" / f"{name}.yaml").read_text(encoding="utf-8")
     assert text.splitlines()[0] == "# yaml-language-server: $schema=schema.json"
@@ -376,8 +404,8 @@ def test_own_keys_of_a_sweep_override_the_block() -> None:
 def test_no_two_reconstructions_share_their_start() -> None:
     study = load_study(Path("config/demo.yaml"))
     asked = [(seed, *variant) for seed in study.seeds for variant in study.variants()]
-    assert len({reconstruction_seed(*each) for each in asked}) == len(asked) == 45
-    assert reconstruction_seed(1, "svd", "3") == reconstruction_seed("1", "svd", "3")
+    assert len({derived_seed(*each) for each in asked}) == len(asked) == 45
+    assert derived_seed(1, "svd", "3") == derived_seed("1", "svd", "3")  # a number or a wildcard
 
 
 def test_optics_are_in_the_units_of_the_package() -> None:

@@ -1,5 +1,6 @@
 """Every figure, drawn from small real objects, and its files to the byte."""
 
+import itertools
 import re
 import warnings
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from ptychobasis.engine import Multislice
 from ptychobasis.evaluation import Evaluation, Measure, combine, evaluate
 from ptychobasis.figure_curves import draw_fsc, draw_quality
 from ptychobasis.figure_masks import draw_masks
+from ptychobasis.figure_rate import draw_rate
 from ptychobasis.figure_slices import Picture, draw_slices, scanned_picture, true_picture
 from ptychobasis.grid import Grid
 from ptychobasis.multislice import place_windows, probe_spectrum
@@ -356,6 +358,75 @@ def test_one_seed_has_no_band(tables: Evaluation) -> None:
         draw_fsc(tables.curves, "uncompressed/all", BAND), draw_quality(tables.summary, BAND),
     ):  # fmt: skip
         assert [band for axes in figure.axes for band in bands(axes)] == []
+
+
+# figure 5
+
+STORED = {  # basis, store, dose, bytes, quality
+    "zernike": ("zernike", "float32", np.nan, (40.0, 144.0), (0.7, 0.9)),
+    "zernike-int8": ("zernike", "int8", np.nan, (10.0, 36.0), (0.6, 0.8)),
+    "zernike-1e4": ("zernike", "float32", 1e4, (41.0, 145.0), (0.5, 0.6)),
+    "uncompressed": ("pixels", "float32", np.nan, (2e4,), (0.95,)),
+    "pixels-1e4": ("pixels", "float32", 1e4, (3e3,), (0.65,)),
+}
+
+
+def stored(seeds: tuple[int, ...] = (1, 2)) -> pd.DataFrame:
+    rows = []
+    for seed, against in itertools.product(seeds, ("reference", "truth")):
+        for sweep, (name, store, dose, taken, scores) in STORED.items():
+            for i, (each, score) in enumerate(zip(taken, scores, strict=True)):
+                rows.append(
+                    {"seed": seed, "sweep": sweep, "size": str(i), "basis": name,
+                     "stored_values": 10 * (i + 1), "against": against, "slice": "volume",
+                     "mean_fsc": score + 0.02 * (seed - 1) - 0.3 * (against == "reference"),
+                     "store": store, "dose_electrons_per_angstrom2": dose,
+                     "bytes_per_pattern": each,
+                     "raw_bytes_per_pattern": 2880.0 if dose > 0 else np.nan,
+                     "lossless_bytes_per_pattern": 700.0 if dose > 0 else np.nan}
+                )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_rate_figure_puts_every_variant_at_its_bytes() -> None:
+    """At the mean over the seeds, with a bar over their range; black without noise."""
+    figure = draw_rate(stored(), BAND)
+    check(figure)
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles == ["Zernike", "all pixels"]
+    seen = {str(line.get_label()): line for axes in figure.axes for line in curves(axes)}
+    assert set(seen) == set(STORED)
+    for sweep, (_, store, dose, taken, scores) in STORED.items():
+        line = seen[sweep]
+        np.testing.assert_allclose(xy(line)[:, 0], taken)
+        np.testing.assert_allclose(xy(line)[:, 1], np.array(scores) + 0.01)
+        assert line.get_marker() == {"float32": "o", "int8": "^"}[store]
+        assert (colors.to_hex(line.get_color()) == "#000000") == np.isnan(dose)
+    bars = [s for c in figure.axes[1].findobj(LineCollection) for s in c.get_segments()]
+    assert any(np.allclose(bar, [[2e4, 0.95], [2e4, 0.97]]) for bar in bars)
+    texts = visible_texts(figure)
+    for expected in ("no noise", "10000 electrons/Å²", "float32", "int8", "counts, lossless"):
+        assert expected in texts
+    assert "float16" not in texts
+    assert any("true potential" in text for text in texts)
+
+
+def test_counts_stand_in_every_panel_at_the_quality_of_all_pixels() -> None:
+    for axes in draw_rate(stored(), BAND).axes:
+        lone = [line for line in axes.get_lines() if str(line.get_label()).startswith("_")]
+        found = sorted(tuple(xy(line)[0]) for line in lone)
+        np.testing.assert_allclose(found, [(700, 0.66), (2880, 0.66)])
+
+
+def test_rate_figure_without_truth_or_noise_shows_the_agreement_with_the_reference() -> None:
+    table = stored((1,))
+    table = table[(table["against"] == "reference") & table["dose_electrons_per_angstrom2"].isna()]
+    figure = draw_rate(table, BAND)
+    check(figure)
+    texts = visible_texts(figure)
+    assert any("with the uncompressed" in text for text in texts)
+    assert not any("counts" in text for text in texts)
+    assert xy(curves(figure.axes[1])[0]).tolist() == [[2e4, pytest.approx(0.65)]]
 
 
 def test_palette_is_distinct() -> None:

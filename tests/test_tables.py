@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ptychobasis.bases import Request, build_basis
 from ptychobasis.compressed import write_compressed
-from ptychobasis.config import load_study
+from ptychobasis.config import Sweep, load_study
+from ptychobasis.counts import CountBytes
 from ptychobasis.dataset import Truth, read_dataset, write_dataset
 from ptychobasis.ensemble import average_configurations
 from ptychobasis.files import open_hdf5, stored_bytes
@@ -19,8 +20,10 @@ from ptychobasis.grid import Grid
 from ptychobasis.optics import Optics
 from ptychobasis.pages import write_provenance
 from ptychobasis.results import Reconstruction, Run
+from ptychobasis.storage import Coefficients
 from ptychobasis.tables import (
     add_sizes,
+    add_storage,
     gather,
     overview,
     read_csv,
@@ -60,7 +63,7 @@ def compressed(folder: Path) -> dict[tuple[str, str], Path]:
         basis = build_basis(name, Request(OPTICS, stored))
         patterns = np.random.default_rng(0).random((20, 16, 14))
         path = folder / sweep / f"{size}.h5"
-        write_compressed(path, OPTICS, POSITIONS, basis, [basis.forward(patterns)])
+        write_compressed(path, OPTICS, POSITIONS, basis, Coefficients([basis.forward(patterns)]))
         files[sweep, size] = path
     return files
 
@@ -125,8 +128,41 @@ def test_sizes_are_those_of_the_files(tmp_path: Path) -> None:
         rows = table[(table["sweep"] == sweep) & (table["size"] == size)]
         assert len(rows) == 6
         assert set(rows["bytes_on_disk"]) == {stored_bytes(path, "coefficients")}
+        assert set(rows["bytes_per_pattern"]) == {stored_bytes(path, "coefficients") / 20}
         less = 100 * (1 - VARIANTS[sweep, size] / 224)
         np.testing.assert_allclose(rows["reduction_percent"], less, atol=1e-12)
+
+
+SWEEPS = {
+    "zernike": Sweep(basis="zernike", sizes=(3, 6), store="int8", dose_electrons_per_angstrom2=1e4),
+    "uncompressed": Sweep(basis="pixels"),
+}
+
+
+def test_storage_is_that_of_the_sweep() -> None:
+    table = add_storage(summary(), SWEEPS, {1e4: CountBytes(448, 99.5)})
+    pd.testing.assert_frame_equal(table[summary().columns.tolist()], summary())
+    noisy = table["sweep"] == "zernike"
+    for column, value in {
+        "store": "int8", "dose_electrons_per_angstrom2": 1e4,
+        "raw_bytes_per_pattern": 448, "lossless_bytes_per_pattern": 99.5,
+    }.items():  # fmt: skip
+        assert set(table.loc[noisy, column]) == {value}
+    assert set(table.loc[~noisy, "store"]) == {"float32"}
+    assert table.loc[~noisy, table.columns[-3:].tolist()].isna().all(axis=None)
+
+
+def test_page_tells_storage_and_dose_where_they_differ(tmp_path: Path) -> None:
+    full = add_storage(add_sizes(summary(), compressed(tmp_path)), SWEEPS, {})
+    write_page(full, tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    rows = [re.findall(r"<td>(.*?)</td>", row) for row in text.split("<tr>")[1:]]
+    assert re.findall(r"<th>(.*?)</th>", text)[5:7] == ["stored as", "electrons per Å²"]
+    assert [row[5:7] for row in rows] == [["float32", "-"], ["int8", "10000"], ["int8", "10000"]]
+    write_page(full[full["sweep"] == "zernike"], tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "stored as" not in text
+    assert "electrons per" not in text
 
 
 def test_csv_returns_what_was_written(tmp_path: Path) -> None:
@@ -144,13 +180,13 @@ def test_page_holds_the_overview(tmp_path: Path) -> None:
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert re.findall(r"<th>(.*?)</th>", text) == [
         "sweep", "size", "basis", "numbers per pattern", "reduction [%]", "size on disk [kB]",
-        "FSC with the reference", "FSC with the truth", "resolution at 0.5 [Å]",
-        "resolution at 0.143 [Å]", "s per epoch",
+        "bytes per pattern", "FSC with the reference", "FSC with the truth",
+        "resolution at 0.5 [Å]", "resolution at 0.143 [Å]", "s per epoch",
     ]  # fmt: skip
     rows = [re.findall(r"<td>(.*?)</td>", row) for row in text.split("<tr>")[1:]]
     assert rows[0][:4] == ["uncompressed", "all", "pixels", "224"]
     assert rows[2][:5] == ["zernike", "6", "zernike", "6", "97.3214"]
-    assert rows[2][6:10] == ["0.120", "0.170", "1.17", "0.67"]
+    assert rows[2][7:11] == ["0.120", "0.170", "1.17", "0.67"]
     assert "&lt; 0.87" in text  # a bound: the curve never falls below
     assert "One seed." in text
     assert "±" not in text
@@ -166,7 +202,7 @@ def test_page_tells_the_spread_over_seeds_and_what_it_is(tmp_path: Path) -> None
     rows = [re.findall(r"<td>(.*?)</td>", row) for row in text.split("<tr>")[1:]]
     assert len(rows) == 3
     assert rows[2][:5] == ["zernike", "6", "zernike", "6", "97.3214"]
-    assert rows[2][6:10] == [
+    assert rows[2][7:11] == [
         "0.120 ± 0.030", "0.170 ± 0.030", "1.17 ± 0.30", "&lt; 0.67 ± 0.00",
     ]  # fmt: skip
 

@@ -18,6 +18,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from skimage.io import imread
 
+from ptychobasis.compressed import read_compressed
 from ptychobasis.dataset import read_dataset
 from ptychobasis.results import read_reconstruction
 from ptychobasis.tables import read_csv
@@ -121,6 +122,40 @@ def test_how_often_checkpoints_are_written_changes_no_result(
     dry = snakemake(miniature, *MINIATURE, str(overlay), "--dry-run")
     assert dry.returncode == 0, dry.stderr[-2000:]
     assert "Nothing to be done" in dry.stdout + dry.stderr
+
+
+def test_bytes_and_doses_are_drawn_where_sweeps_differ_in_them(
+    miniature: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(miniature, tmp_path / "copy")
+    (tmp_path / "copy/overlay.yaml").write_text(
+        "sweeps:\n"
+        "  svd-int8: {basis: svd, sizes: [3], store: int8, dose_electrons_per_angstrom2: 1e4}\n"
+        "  noisy: {basis: pixels, dose_electrons_per_angstrom2: 1e4}\n"
+    )
+    done = snakemake(tmp_path / "copy", *MINIATURE, "overlay.yaml")
+    assert done.returncode == 0, done.stderr[-3000:]
+    results = tmp_path / "copy/results/test"
+    assert min(imread(results / "figures/rate.png").shape[:2]) > 300
+    read = {name: read_compressed(results / f"seed_1/compressed/{name}.h5") for name in (
+        "svd-int8/3", "noisy/all", "uncompressed/all",
+    )}  # fmt: skip
+    counts = read["noisy/all"].coefficients * 1e4 * 1.5**2  # electrons of one pattern
+    np.testing.assert_allclose(counts, np.rint(counts), atol=0.01)
+    # the masks come from the noisy patterns, and so do the stored numbers
+    noisy = read["noisy/all"].basis.adjoint(read["noisy/all"].coefficients)
+    seen = noisy[:, read["svd-int8/3"].basis.support]
+    vectors = np.linalg.svd(seen.astype(float), full_matrices=False)[2][:3]
+    masks = read["svd-int8/3"].basis.matrix
+    assert masks is not None
+    np.testing.assert_allclose(np.abs(np.sum(masks * vectors, axis=1)), 1, atol=1e-4)
+    exact, stored = seen @ np.asarray(masks).T, read["svd-int8/3"].coefficients
+    assert (np.abs(stored - exact) <= 0.51 / 127 * np.abs(exact).max(axis=0)).all()
+    summary = read_csv(results / "tables/summary.csv").groupby("sweep").first()
+    assert summary["raw_bytes_per_pattern"]["noisy"] == 3200
+    assert 0 < summary["lossless_bytes_per_pattern"]["noisy"] < 1600
+    assert summary["store"]["svd-int8"] == "int8"
+    assert summary["bytes_per_pattern"]["svd-int8"] < summary["bytes_per_pattern"]["svd"]
 
 
 def test_phonon_configurations_that_are_there_are_kept(miniature: Path, tmp_path: Path) -> None:

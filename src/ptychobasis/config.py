@@ -19,6 +19,7 @@ from ptychobasis.bases import BASES
 from ptychobasis.errors import StudyError, nearest
 from ptychobasis.grid import Grid
 from ptychobasis.optics import Optics
+from ptychobasis.storage import Store
 
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -184,6 +185,10 @@ class Sweep(Section):
     """Zernike only: refuse sizes that end within a radial order."""
     masks_file: Path | None = None
     """Basis file only: masks (masks, y, x) in a .npy file or in /masks of an HDF5 file."""
+    store: Store = "float32"
+    """Type of the stored numbers; float16 and int8 with a scale for each mask."""
+    dose_electrons_per_angstrom2: Positive | None = None
+    """Dose [electrons/Å²] of Poisson noise of this sweep's patterns; null: as simulated."""
     reconstruction: ReconstructionConfig = ReconstructionConfig()
     """Keys of the reconstruction that this sweep sets differently."""
 
@@ -276,6 +281,20 @@ class Study(Section):
             for label in (map(str, sweep.sizes) if sweep.sizes else ["all"])
         ]
 
+    def doses(self) -> list[float]:
+        """All doses that sweeps ask for [electrons/Å²], ascending."""
+        asked = (sweep.dose_electrons_per_angstrom2 for sweep in self.sweeps.values())
+        return sorted({dose for dose in asked if dose is not None})
+
+    def plain_sweeps(self) -> list[str]:
+        """Sweeps stored as float32 from patterns without a dose of their own; or all."""
+        plain = [
+            name
+            for name, sweep in self.sweeps.items()
+            if sweep.store == "float32" and sweep.dose_electrons_per_angstrom2 is None
+        ]
+        return plain or list(self.sweeps)
+
     def recon(self, sweep: str) -> ReconstructionConfig:
         """The reconstruction block with what `sweep` sets differently.
 
@@ -291,13 +310,13 @@ class Study(Section):
         )
 
 
-def reconstruction_seed(seed: int | str, sweep: str, size: str) -> int:
-    """Seed of one reconstruction: none shares its random start with another.
+def derived_seed(*names: object) -> int:
+    """Seed of one job, such as ``derived_seed(1, "svd", "36")``: none shares it with another.
 
-    With a shared start the agreement with the reference would not tell how well the data
-    determine the object.
+    Were the random starts of reconstructions shared, the agreement with the reference would not
+    tell how well the data determine the object.
     """
-    return zlib.crc32(f"{seed}/{sweep}/{size}".encode())
+    return zlib.crc32("/".join(map(str, names)).encode())
 
 
 def load_study(

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from ptychobasis.compressed import read_compressed
+from ptychobasis.compressed import bytes_of_coefficients, read_compressed
 from ptychobasis.compression import reduction
-from ptychobasis.files import atomic, stored_bytes
+from ptychobasis.config import Sweep
+from ptychobasis.counts import CountBytes
+from ptychobasis.files import atomic
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
@@ -26,19 +28,27 @@ _COLUMNS = {
     "basis": "basis",
     "stored_values": "numbers per pattern",
     "reduction_percent": "reduction [%]",
+    "store": "stored as",
+    "dose_electrons_per_angstrom2": "electrons per Å²",
     "bytes_on_disk": "size on disk [kB]",
+    "bytes_per_pattern": "bytes per pattern",
     "reference": "FSC with the reference",
     "truth": "FSC with the truth",
     "resolution_half": "resolution at 0.5 [Å]",
     "resolution_143": "resolution at 0.143 [Å]",
     "seconds_per_epoch": "s per epoch",
 }
+_CHOICES = ("store", "dose_electrons_per_angstrom2")  # shown where there is more than one
+
 # how one number stands for those of all seeds: end of the column's name, and pandas' function
 _OVER_SEEDS = [
     ("basis", ("", "first")),
     ("stored_values", ("", "first")),
     ("reduction_percent", ("", "first")),
+    ("store", ("", "first")),
+    ("dose_electrons_per_angstrom2", ("", "first")),
     ("bytes_on_disk", ("", "mean")),
+    ("bytes_per_pattern", ("", "mean")),
     ("resolution_half", ("", "mean")),
     ("resolution_half", ("_std", "std")),
     ("resolution_half_is_bound", ("", "any")),
@@ -59,15 +69,39 @@ def add_sizes(
         compressed: the compressed file of each (sweep, size).
 
     Returns:
-        `summary` with the columns reduction_percent and bytes_on_disk.
+        `summary` with the columns reduction_percent, bytes_on_disk and bytes_per_pattern.
     """
     rows = []
     for (sweep, size), path in compressed.items():
-        data = read_compressed(path)
+        data, taken = read_compressed(path), bytes_of_coefficients(path)
         less = reduction(data.basis.size, data.detector_pixels)
-        rows.append((sweep, size, less, stored_bytes(path, "coefficients")))
-    sizes = pd.DataFrame(rows, columns=["sweep", "size", "reduction_percent", "bytes_on_disk"])
+        rows.append((sweep, size, less, taken, taken / len(data.positions)))
+    columns = ["sweep", "size", "reduction_percent", "bytes_on_disk", "bytes_per_pattern"]
+    sizes = pd.DataFrame(rows, columns=columns)
     return summary.merge(sizes, on=["sweep", "size"], how="left", validate="many_to_one")
+
+
+def add_storage(
+    summary: pd.DataFrame, sweeps: Mapping[str, Sweep], counts: Mapping[float, CountBytes]
+) -> pd.DataFrame:
+    """Add how each variant was stored, and what the counts that it comes from take.
+
+    Args:
+        summary: with the column sweep.
+        sweeps: of the study, by name.
+        counts: what counts take per pattern, by the dose of a sweep.
+
+    Returns:
+        `summary` with the columns store, dose_electrons_per_angstrom2, raw_bytes_per_pattern and
+        lossless_bytes_per_pattern; the last three are NaN for sweeps without a dose.
+    """
+    dose = summary["sweep"].map(lambda name: sweeps[name].dose_electrons_per_angstrom2)
+    return summary.assign(
+        store=summary["sweep"].map(lambda name: sweeps[name].store),
+        dose_electrons_per_angstrom2=dose.astype(float),
+        raw_bytes_per_pattern=dose.map({each: taken.raw for each, taken in counts.items()}),
+        lossless_bytes_per_pattern=dose.map({each: t.lossless for each, t in counts.items()}),
+    )
 
 
 def gather(files: Mapping[int, str | Path]) -> pd.DataFrame:
@@ -120,6 +154,8 @@ def write_page(summary: pd.DataFrame, path: str | Path) -> None:
     """Write the overview of a study as a page of its own."""
     table = overview(summary)
     table["bytes_on_disk"] = table["bytes_on_disk"] / 1e3
+    alike = [name for name in _CHOICES if name in table and table[name].nunique(dropna=False) == 1]
+    table = table.drop(columns=alike)
     for column in ("reference", "truth"):
         if column in table:
             pairs = zip(table[column], table[f"{column}_std"], strict=True)
@@ -135,7 +171,12 @@ def write_page(summary: pd.DataFrame, path: str | Path) -> None:
         "reference where there is none, falls below the threshold; &lt; where it never does.</p>"
         f"<p>{_about_seeds(summary)}</p>"
     )
-    formats = {"reduction [%]": "{:.4f}".format, "size on disk [kB]": "{:.1f}".format}
+    formats = {
+        "reduction [%]": "{:.4f}".format,
+        "electrons per Å²": "{:g}".format,
+        "size on disk [kB]": "{:.1f}".format,
+        "bytes per pattern": "{:.1f}".format,
+    }
     html = table.to_html(
         index=False,
         border=0,

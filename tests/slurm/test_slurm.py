@@ -24,7 +24,7 @@ from cluster import CPUS, cluster, jobs, output, queued, why_not
 from conftest import ROOT, skip_unless
 
 from ptychobasis.compressed import read_compressed
-from ptychobasis.config import load_study, reconstruction_seed
+from ptychobasis.config import derived_seed, load_study
 from ptychobasis.reconstruction import reconstruct
 from ptychobasis.results import read_reconstruction
 
@@ -218,7 +218,7 @@ def test_a_killed_job_goes_on_from_its_checkpoint(
 def test_a_killed_job_ends_with_the_same_bits(run: Run, variant: str) -> None:
     study = load_study(ROOT / "config/test.yaml")
     settings = study.reconstruction.model_copy(update=PATIENT)
-    seed = reconstruction_seed(1, *variant.split("/"))
+    seed = derived_seed(1, *variant.split("/"))
     data = read_compressed(run.results / f"seed_1/compressed/{variant}.h5")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as jobs have

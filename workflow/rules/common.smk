@@ -19,11 +19,17 @@ SIMULATED = STUDY.dataset.file is None
 SEED = f"{RESULTS}/seed_{{seed}}"  # what depends on the seed
 DATA = SEED if SIMULATED else RESULTS  # a ready data set is the same for every seed
 DATASET = f"{DATA}/dataset.h5" if SIMULATED else str(STUDY.dataset.file)
+DOSES = {f"{dose:.12g}".replace("+", ""): dose for dose in STUDY.doses()}
+COUNTS = f"{SEED}/counts/{{dose}}.h5"
 CONFIGURATIONS = STUDY.simulation.frozen_phonons.configurations if SIMULATED else 0
+# bytes are drawn where there is something to choose from
+RATE = bool(DOSES) or len({sweep.store for sweep in STUDY.sweeps.values()}) > 1
+FIGURES = ["masks", "fsc", "slices", "quality", *(["rate"] if RATE else [])]
 
 
 wildcard_constraints:
     seed=r"\d+",
+    dose=r"[\d.e-]+",
     sweep="[a-z0-9-]+",
     size=r"\d+|all",
     phonon=r"\d+",
@@ -74,9 +80,18 @@ def figure_files(*names):
     return expand(
         "{results}/figures/{name}.{suffix}",
         results=RESULTS,
-        name=names or ["masks", "fsc", "slices", "quality"],
+        name=names or FIGURES,
         suffix=STUDY.figures.formats,
     )
+
+
+def patterns_file(wildcards):
+    """What a sweep is compressed from: the data set, or counts of its own dose."""
+    wanted = STUDY.sweeps[wildcards.sweep].dose_electrons_per_angstrom2
+    for name, dose in DOSES.items():
+        if dose == wanted:
+            return COUNTS.format(seed=wildcards.seed, dose=name)
+    return DATASET.replace("{seed}", wildcards.get("seed", ""))
 
 
 def masks_file(wildcards):

@@ -1,6 +1,6 @@
 rule compress:
     input:
-        dataset=DATASET,
+        dataset=patterns_file,
         checks=f"{DATA}/dataset_checks.json",
         masks=masks_file,
     output:

@@ -6,6 +6,7 @@ rule evaluate:
         compressed=expand(
             f"{DATA}/compressed/{{variant}}.h5", variant=VARIANTS, allow_missing=True
         ),
+        counts=expand(COUNTS, dose=DOSES, allow_missing=True),
     output:
         fsc=f"{SEED}/tables/fsc.csv",
         summary=f"{SEED}/tables/summary.csv",
@@ -21,7 +22,7 @@ rule evaluate:
     params:
         settings=settings("evaluation"),
         variants=VARIANTS,
-        code=[code_digest("evaluation"), code_digest("tables")],
+        code=[code_digest("evaluation"), code_digest("tables"), code_digest("counts")],
     script:
         "../scripts/evaluate.py"
 

@@ -104,6 +104,33 @@ rule figure_quality:
         "../scripts/figure_quality.py"
 
 
+if RATE:
+
+    rule figure_rate:
+        input:
+            summary=f"{RESULTS}/tables/summary.csv",
+        output:
+            report(
+                figure_files("rate")[0],
+                category="Figures",
+                caption="../report/rate.rst",
+                labels={"figure": "5 quality against stored bytes"},
+            ),
+            figure_files("rate")[1:],
+        log:
+            f"{RESULTS}/logs/figures/rate.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/figures/rate.tsv"
+        localrule: True
+        conda:
+            "../../envs/study.yaml"
+        params:
+            settings=settings("evaluation", "figures"),
+            code=code_digest("figure_rate"),
+        script:
+            "../scripts/figure_rate.py"
+
+
 rule provenance:
     input:
         reconstructions=expand(reconstructions(), seed=STUDY.seeds),

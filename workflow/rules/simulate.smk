@@ -45,6 +45,26 @@ if SIMULATED:
         script:
             "../scripts/average_phonons.py"
 
+    rule count_electrons:
+        input:
+            dataset=DATASET,
+        output:
+            counts=COUNTS,
+        log:
+            f"{SEED}/logs/count_electrons/{{dose}}.log",
+        benchmark:
+            f"{SEED}/benchmarks/count_electrons/{{dose}}.tsv"
+        conda:
+            "../../envs/study.yaml"
+        resources:
+            mem_mb=lambda wildcards, attempt: 1500 * attempt,
+            runtime=lambda wildcards, attempt: 60 * attempt,
+        params:
+            dose=lambda wildcards: DOSES[wildcards.dose],
+            code=[code_digest("counts"), code_digest("plan")],
+        script:
+            "../scripts/count_electrons.py"
+
 
 rule check_dataset:
     input:

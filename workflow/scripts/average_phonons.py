@@ -16,7 +16,7 @@ with job(snakemake) as study:
     average_configurations(
         snakemake.input.configurations,
         snakemake.output.dataset,
-        electrons_per_pattern(study),
+        electrons_per_pattern(study, snakemake.params.dose),
         seed,
         {"config": about, "seed": seed},
     )

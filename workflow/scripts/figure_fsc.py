@@ -12,5 +12,6 @@ if TYPE_CHECKING:
 
 with job(snakemake) as study:
     curves = read_csv(snakemake.input.fsc)
+    curves = curves[curves["sweep"].isin(study.plain_sweeps())]
     band, reference = study.evaluation.band_per_angstrom, study.evaluation.reference
     save(draw_fsc(curves, reference, band), snakemake.output)

@@ -12,4 +12,5 @@ if TYPE_CHECKING:
 
 with job(snakemake) as study:
     summary = read_csv(snakemake.input.summary)
+    summary = summary[summary["sweep"].isin(study.plain_sweeps())]
     save(draw_quality(summary, study.evaluation.band_per_angstrom), snakemake.output)
