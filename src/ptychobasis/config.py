@@ -19,6 +19,7 @@ from ptychobasis.bases import BASES
 from ptychobasis.errors import StudyError, nearest
 from ptychobasis.grid import Grid
 from ptychobasis.optics import Optics
+from ptychobasis.storage import Store
 
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -196,6 +197,10 @@ class Sweep(Section):
     """Zernike only: refuse sizes that end within a radial order."""
     masks_file: Path | None = None
     """Basis file only: masks (masks, y, x) in a .npy file or in /masks of an HDF5 file."""
+    store: Store = "float32"
+    """Type of the stored numbers; float16 and int8 with a scale for each mask."""
+    dose_electrons_per_angstrom2: Positive | None = None
+    """Dose [electrons/Å²] of Poisson noise of this sweep's patterns; null: as simulated."""
     reconstruction: ReconstructionConfig = ReconstructionConfig()
     """Keys of the reconstruction that this sweep sets differently."""
 
@@ -227,8 +232,8 @@ class Study(Section):
 
     study: Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")]
     """Name of the study; everything it makes is in results/{study}/."""
-    seed: Annotated[int, Field(ge=0)] = 1
-    """Seed of all random numbers."""
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (1,)
+    """Seeds of the random numbers: everything from the phonons on is done once for each."""
     crystal: Crystal | None = None
     """The sample."""
     microscope: Microscope | None = None
@@ -288,13 +293,19 @@ class Study(Section):
             for label in (map(str, sweep.sizes) if sweep.sizes else ["all"])
         ]
 
-    def seed_of(self, sweep: str, size: str) -> int:
-        """Seed of one reconstruction: none shares its random start with another.
+    def doses(self) -> list[float]:
+        """All doses that sweeps ask for [electrons/Å²], ascending."""
+        asked = (sweep.dose_electrons_per_angstrom2 for sweep in self.sweeps.values())
+        return sorted({dose for dose in asked if dose is not None})
 
-        With a shared start the agreement with the reference would not tell how well the data
-        determine the object.
-        """
-        return zlib.crc32(f"{self.seed}/{sweep}/{size}".encode())
+    def plain_sweeps(self) -> list[str]:
+        """Sweeps stored as float32 from patterns without a dose of their own; or all."""
+        plain = [
+            name
+            for name, sweep in self.sweeps.items()
+            if sweep.store == "float32" and sweep.dose_electrons_per_angstrom2 is None
+        ]
+        return plain or list(self.sweeps)
 
     def recon(self, sweep: str) -> ReconstructionConfig:
         """The reconstruction block with what `sweep` sets differently.
@@ -309,6 +320,15 @@ class Study(Section):
         return self.reconstruction.model_copy(
             update={key: getattr(own, key) for key in own.model_fields_set}
         )
+
+
+def derived_seed(*names: object) -> int:
+    """Seed of one job, such as ``derived_seed(1, "svd", "36")``: none shares it with another.
+
+    Were the random starts of reconstructions shared, the agreement with the reference would not
+    tell how well the data determine the object.
+    """
+    return zlib.crc32("/".join(map(str, names)).encode())
 
 
 def load_study(

@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from ptychobasis.figures import COLOURS, DASHES, MARKERS, new_figure, pretty
 
+Float = NDArray[np.floating]
 _SHORT = {"reference": "uncompressed", "truth": "true potential"}
 _AGAINST = {"reference": "the uncompressed reconstruction", "truth": "the true potential"}
 
@@ -20,7 +22,8 @@ def draw_fsc(curves: pd.DataFrame, reference: str, band: tuple[float, float]) ->
     """Draw FSC curves of the volume: a column for each sweep, a row for each comparison.
 
     Args:
-        curves: from `evaluation.evaluate`.
+        curves: from `tables.gather`; means over the seeds are drawn, and bands from the lowest
+            to the highest.
         reference: sweep/size of the reference; it is not drawn against itself.
         band: frequencies that the mean is taken over, shaded [1/Å].
     """
@@ -54,7 +57,8 @@ def draw_quality(summary: pd.DataFrame, band: tuple[float, float]) -> Figure:
     """Draw the mean FSC of the volume against stored numbers per pattern, all bases.
 
     Args:
-        summary: from `evaluation.evaluate`.
+        summary: from `tables.gather`; means over the seeds are drawn, and bands from the lowest
+            to the highest.
         band: frequencies that the mean is taken over [1/Å].
     """
     volume = summary[summary["slice"] == "volume"]
@@ -67,9 +71,14 @@ def draw_quality(summary: pd.DataFrame, band: tuple[float, float]) -> Figure:
     for axes, against in zip(panels, columns, strict=True):
         for index, sweep in enumerate(sweeps):
             part = volume[(volume["against"] == against) & (volume["sweep"] == sweep)]
-            part = part.sort_values("stored_values")
-            axes.plot(part["stored_values"], part["mean_fsc"], markersize=4.5,
-                      label=_sweep_label(part, sweep), **_line_style(index))  # fmt: skip
+            sizes = part.groupby(["stored_values", "size"])["mean_fsc"].agg(["mean", "min", "max"])
+            stored, style = sizes.index.get_level_values("stored_values"), _line_style(index)
+            axes.plot(stored, sizes["mean"], markersize=4.5, label=_sweep_label(part, sweep),
+                      **style)  # fmt: skip
+            axes.fill_between(stored, sizes["min"], sizes["max"], color=style["color"],
+                              alpha=0.2, lw=0)  # fmt: skip
+            # a band has no width where a sweep has one size
+            axes.vlines(stored, sizes["min"], sizes["max"], color=style["color"], lw=1)
         axes.set_xscale("log")
         axes.set_xlabel("stored numbers per pattern")
         axes.set_title(f"against {_AGAINST[against]}")
@@ -96,7 +105,20 @@ def _draw_family(axes: Axes, part: pd.DataFrame, hidden: str) -> None:
     shades = mpl.colormaps["viridis"](np.linspace(0, 0.88, max(len(families), 2)))
     for ((stored, sweep, size), curve), shade in zip(families, shades, strict=False):
         if f"{sweep}/{size}" != hidden:
-            axes.plot(curve["q_per_angstrom"], curve["fsc"], color=shade, label=f"{stored}")
+            q, seeds = _on_shells_of_first(curve)
+            axes.plot(q, seeds.mean(0), color=shade, label=f"{stored}")
+            axes.fill_between(q, seeds.min(0), seeds.max(0), color=shade, alpha=0.25, lw=0)
+
+
+def _on_shells_of_first(curve: pd.DataFrame) -> tuple[Float, Float]:
+    """Frequencies ``(shells,)`` and correlation ``(seeds, shells)`` of one reconstruction.
+
+    Its pixels, and with them the shells, may differ a little between seeds, for its model is as
+    large as the patterns ask.
+    """
+    seeds = [part for _, part in curve.groupby("seed")]
+    q = seeds[0]["q_per_angstrom"].to_numpy()
+    return q, np.stack([np.interp(q, part["q_per_angstrom"], part["fsc"]) for part in seeds])
 
 
 def _frame(axes: Axes, band: tuple[float, float]) -> None:
