@@ -22,7 +22,7 @@ from skimage.io import imread
 from ptychobasis.dataset import read_dataset
 from ptychobasis.results import read_reconstruction
 
-FIGURES = ("masks", "fsc", "slices", "quality")
+FIGURES = ("masks", "fsc", "slices", "quality", "depth")
 MINIATURE = ("--configfile", "config/test.yaml")
 
 
@@ -94,11 +94,11 @@ def test_a_second_run_has_nothing_to_do(miniature: Path) -> None:
         (
             {"sweeps": {"zernike": {"reconstruction": {"epochs": 5}}}},
             {"reconstruct", "evaluate", "provenance", "figure_fsc", "figure_slices"}
-            | {"figure_quality"},
+            | {"figure_quality", "depth", "figure_depth"},
         ),
         (
             {"evaluation": {"apodisation_angstrom": 0.8}},
-            {"evaluate", "figure_fsc", "figure_quality"},
+            {"evaluate", "depth", "figure_fsc", "figure_quality", "figure_depth"},
         ),
     ],
 )
@@ -110,6 +110,15 @@ def test_a_changed_key_reruns_what_depends_on_it(
     dry = snakemake(miniature, *MINIATURE, str(overlay), "--dry-run")
     assert dry.returncode == 0, dry.stderr[-2000:]
     assert jobs(dry.stdout) == rerun
+
+
+def test_one_slice_has_no_depth_to_resolve(miniature: Path, tmp_path: Path) -> None:
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("reconstruction: {slice_depths_angstrom: [0]}\n")
+    dry = snakemake(miniature, *MINIATURE, str(overlay), "--dry-run")
+    assert dry.returncode == 0, dry.stderr[-2000:]
+    assert "figure_slices" in jobs(dry.stdout)
+    assert not {"depth", "figure_depth"} & jobs(dry.stdout)
 
 
 def test_how_often_checkpoints_are_written_changes_no_result(
@@ -147,7 +156,8 @@ def test_a_study_starts_from_anyones_data_set(miniature: Path, tmp_path: Path) -
     ours = read_reconstruction(miniature / "results/test/reconstructions/svd/3.h5")
     theirs = read_reconstruction(tmp_path / "results/mine/reconstructions/svd/3.h5")
     np.testing.assert_array_equal(theirs.phase, ours.phase)
-    assert all((tmp_path / f"results/mine/figures/{name}.png").exists() for name in FIGURES)
+    drawn = {path.stem for path in (tmp_path / "results/mine/figures").glob("*.png")}
+    assert drawn == set(FIGURES) - {"depth"}  # nobody knows what it would be compared with
 
 
 def test_a_crystal_from_a_file_is_built_and_described(tmp_path: Path) -> None:
@@ -192,7 +202,15 @@ def test_shipped_studies_plan_their_jobs(name: str, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "config", tmp_path / "config")
     dry = snakemake(tmp_path, "--dry-run", "--configfile", f"config/{name}.yaml")
     assert dry.returncode == 0, dry.stderr[-2000:]
-    assert {"crystal", "simulate_phonon", "reconstruct", "figure_slices"} <= jobs(dry.stdout)
+    assert {"crystal", "simulate_phonon", "reconstruct", "figure_depth"} <= jobs(dry.stdout)
+
+
+def test_the_alloy_is_laid_over_the_default_study(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    files = ("config/demo.yaml", "config/depth.yaml")
+    dry = snakemake(tmp_path, "--dry-run", "--configfile", *files)
+    assert dry.returncode == 0, dry.stderr[-2000:]
+    assert "results/depth/figures/depth.png" in dry.stdout
 
 
 @pytest.fixture(scope="module")
@@ -220,7 +238,7 @@ def test_the_report_shows_the_figures(miniature: Path, browser: Any) -> None:
     browser.get(report.as_uri())
     browser.find_element("xpath", "//*[text()='Figures']").click()
     rows = browser.find_elements("xpath", "//tbody/tr")
-    assert [row.text.split()[0] for row in rows] == ["1", "2", "3", "4"]
+    assert [row.text.split()[0] for row in rows] == ["1", "2", "3", "4", "5"]
     for row in rows:
         row.find_element("css selector", "a[iconname=eye]").click()
         frame = browser.find_element("css selector", "img[src^='data:image/png'], iframe")

@@ -17,6 +17,9 @@ RESULTS = f"results/{STUDY.study}"
 VARIANTS = [f"{sweep}/{size}" for sweep, size in STUDY.variants()]
 SIMULATED = STUDY.dataset.file is None
 DATASET = f"{RESULTS}/dataset.h5" if SIMULATED else str(STUDY.dataset.file)
+# depths can be told apart where there are several slices and a truth to compare them with
+REFERENCE = STUDY.recon(STUDY.evaluation.reference.partition("/")[0])
+DEEP = SIMULATED and len(REFERENCE.slice_depths_angstrom) > 1
 CONFIGURATIONS = STUDY.simulation.frozen_phonons.configurations if SIMULATED else 0
 
 
@@ -51,7 +54,7 @@ def tables():
     return expand(
         "{results}/tables/{name}",
         results=RESULTS,
-        name=["fsc.csv", "summary.csv", "summary.html"],
+        name=["fsc.csv", "summary.csv", "summary.html"] + DEEP * ["depth.csv"],
     )
 
 
@@ -60,7 +63,7 @@ def figure_files(*names):
     return expand(
         "{results}/figures/{name}.{suffix}",
         results=RESULTS,
-        name=names or ["masks", "fsc", "slices", "quality"],
+        name=names or ["masks", "fsc", "slices", "quality"] + DEEP * ["depth"],
         suffix=STUDY.figures.formats,
     )
 

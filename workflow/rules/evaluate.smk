@@ -32,6 +32,33 @@ rule evaluate:
         "../scripts/evaluate.py"
 
 
+if DEEP:
+
+    rule depth:
+        input:
+            dataset=DATASET,
+            checks=f"{RESULTS}/dataset_checks.json",
+            reconstructions=expand(
+                f"{RESULTS}/reconstructions/{{variant}}.h5", variant=VARIANTS
+            ),
+        output:
+            depth=f"{RESULTS}/tables/depth.csv",
+        log:
+            f"{RESULTS}/logs/depth.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/depth.tsv"
+        conda:
+            "../../envs/study.yaml"
+        resources:
+            mem_mb=lambda wildcards, attempt: 3000 * attempt,
+            runtime=lambda wildcards, attempt: 30 * attempt,
+        params:
+            settings=settings("evaluation"),
+            code=code_digest("depth"),
+        script:
+            "../scripts/depth.py"
+
+
 rule figure_data:
     input:
         dataset=DATASET,
