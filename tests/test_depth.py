@@ -118,8 +118,12 @@ def test_a_sample_whose_slices_are_alike_tells_nothing() -> None:
 
 
 def test_standard_errors_are_the_scatter_of_noise() -> None:
-    noise = np.random.default_rng(2).normal(0, 0.05, (12, 4, *GRID.shape))
-    tables = [table(recon(lambda slices, n=n: slices + n)) for n in noise]
+    rng = np.random.default_rng(2)
+
+    def noisy(slices: Array) -> Array:
+        return slices + rng.normal(0, 0.05, slices.shape)
+
+    tables = [table(recon(noisy)) for _ in range(12)]
     scatter = np.std([matrix(t, "share") for t in tables], axis=0).mean()
     expected = np.mean([t["share_error"].mean() for t in tables])
     assert 0.01 < scatter < 0.3

@@ -77,7 +77,7 @@ def _draw_matrix(axes: Axes, matrix: NDArray[np.float64]) -> None:
     axes.imshow(matrix, cmap=_COLOURS, vmin=-1, vmax=1)
     for (i, j), value in np.ndenumerate(matrix):
         shade = "white" if abs(value) > 0.6 else "black"
-        size = 24 / len(matrix) + 1
+        size = min(8, 24 / len(matrix) + 1)
         axes.text(j, i, f"{value:.2f}", ha="center", va="center", color=shade, fontsize=size)
     ticks = range(len(matrix))
     axes.set_xticks(ticks, [str(i + 1) for i in ticks])
