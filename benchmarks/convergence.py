@@ -16,6 +16,7 @@ where it has a schedule, half a cosine over these.
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -111,8 +112,7 @@ def _illumination(
             return value, gradient * weight
 
     weighted: Any = Weighted(problem.model)
-    changed = Problem(weighted, problem.loss, problem.spectrum, problem.most)
-    return _momentum(changed, settings, step, budget)
+    return _momentum(replace(problem, model=weighted), settings, step, budget)
 
 
 def _adam(

@@ -5,15 +5,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ptychobasis.bases import dark_field
 from ptychobasis.compressed import Compressed
 from ptychobasis.config import ReconstructionConfig
+from ptychobasis.counts import count, illumination
 from ptychobasis.engine import Multislice
+from ptychobasis.grid import Grid
 from ptychobasis.losses import CoefficientLoss
 from ptychobasis.model import model_grids
-from ptychobasis.multislice import Windows, crop_probe, place_windows, probe_spectrum
+from ptychobasis.multislice import crop_probe, place_windows, probe_spectrum
+from ptychobasis.regularisation import Regulariser, Scales
+from ptychobasis.results import Counts
 
 log = logging.getLogger(__name__)
 
@@ -29,12 +32,16 @@ class Problem:
         loss: of its patterns.
         spectrum: ``(y, x)`` of the probe on the window's grid, the zero frequency first.
         most: change of phase per gradient beyond which steps would overshoot.
+        regulariser: what is done to the phase after each step.
+        counts: of knowns and unknowns.
     """
 
     model: Multislice
     loss: CoefficientLoss
     spectrum: torch.Tensor
     most: float
+    regulariser: Regulariser
+    counts: Counts
 
 
 def prepare(
@@ -66,18 +73,30 @@ def prepare(
         *detector.shape, *window.shape, *window.extent,
     )  # fmt: skip
     brightest = float(np.max(np.abs(probe_spectrum(detector, data.optics)) ** 2))
-    density = _density(model.windows, spectrum, settings.batch)
-    most = _OVERSHOOT * settings.batch / loss.curvature(brightest, density)
-    return Problem(model, loss.to(device, model.real), model.wave(spectrum), most)
-
-
-def _density(windows: Windows, spectrum: NDArray[np.complexfloating], batch: int) -> float:
-    """Largest intensity that the probes of a random batch put into one pixel of the object.
-
-    One probe is there for certain; the others by chance.
-    """
-    probe = np.abs(np.fft.fftshift(np.fft.ifft2(spectrum, norm="ortho"))) ** 2
-    total, (height, width) = np.zeros(windows.shape), windows.grid.shape
-    for y, x in windows.starts:
-        total[y : y + height, x : x + width] += probe
-    return float(probe.max() + total.max() * batch / len(windows.starts))
+    dose = illumination(
+        model.windows, spectrum, data.optics.wavelength, (0.0, *settings.slice_depths_angstrom)
+    )
+    # the most that a random batch puts into a pixel: one probe for certain, the others by chance
+    certain = float(np.max(np.abs(np.fft.ifft2(spectrum, norm="ortho")) ** 2))
+    mean = float(dose[0].max()) / len(data.positions)
+    density = certain + mean * settings.batch
+    scales = Scales(
+        curvature=loss.curvature(brightest, mean),
+        dilution=mean * settings.batch / density,
+        length=1 / (4 * data.optics.aperture),
+    )
+    whole = Grid(model.windows.shape, window.sampling)
+    return Problem(
+        model,
+        loss.to(device, model.real),
+        model.wave(spectrum),
+        _OVERSHOOT * settings.batch / loss.curvature(brightest, density),
+        Regulariser(settings, whole, scales, device),
+        count(
+            loss.knowns(),
+            dose[1:],
+            model.windows,
+            data.optics.aperture,
+            settings.band_limit_per_angstrom,
+        ),
+    )

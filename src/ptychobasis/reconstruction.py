@@ -45,6 +45,7 @@ class State:
         generator: draws the order of the scan positions.
         scale: change of phase per gradient of the first step; None before it.
         start: loss of the first batch before the first step.
+        slope: its largest gradient there.
         losses: mean loss of each epoch so far.
         seconds: spent on them.
     """
@@ -54,6 +55,7 @@ class State:
     generator: np.random.Generator
     scale: float | None = None
     start: float | None = None
+    slope: float = 0.0
     losses: list[float] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -65,6 +67,7 @@ class State:
             "generator": json.dumps(self.generator.bit_generator.state),
             "scale": self.scale,
             "start": self.start,
+            "slope": self.slope,
             "losses": self.losses,
             "seconds": self.seconds,
         }
@@ -75,7 +78,7 @@ class State:
             self.phase.copy_(content["phase"])
         self.optimiser.load_state_dict(content["optimiser"])
         self.generator.bit_generator.state = json.loads(content["generator"])
-        self.scale, self.start = content["scale"], content["start"]
+        self.scale, self.start, self.slope = (content[k] for k in ("scale", "start", "slope"))
         self.losses, self.seconds = list(content["losses"]), content["seconds"]
 
 
@@ -140,6 +143,7 @@ def reconstruct(
         semi_angle=data.optics.semi_angle,
         run=run,
         config=dict(about or {}),
+        counts=problem.counts,
     )
 
 
@@ -203,15 +207,15 @@ def run_epoch(state: State, problem: Problem, settings: ReconstructionConfig) ->
             state.phase, problem.spectrum, batch, problem.loss
         )
         if state.start is None or state.scale is None:
-            state.start = value
+            state.start, state.slope = value, float(gradient.abs().max())
             # the first step of the optimiser is this many times the gradient
-            first = (1 + _MOMENTUM) * float(gradient.abs().max())
+            first = (1 + _MOMENTUM) * state.slope
             state.scale = min(settings.step_rad / max(first, _TINY), problem.most)
-        state.optimiser.param_groups[0]["lr"] = state.scale * (1 + math.cos(math.pi * progress)) / 2
+        rate = state.scale * (1 + math.cos(math.pi * progress)) / 2
+        state.optimiser.param_groups[0]["lr"] = rate
         state.phase.grad = gradient
         state.optimiser.step()
-        if settings.positivity:
-            state.phase.clamp_(min=0)
+        problem.regulariser(state.phase, rate / (1 - _MOMENTUM), state.slope)
         total += value * len(batch)
         progress += len(batch) / len(order) / settings.epochs
     return total / len(order)

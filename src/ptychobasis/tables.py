@@ -27,6 +27,8 @@ _COLUMNS = {
     "stored_values": "numbers per pattern",
     "reduction_percent": "reduction [%]",
     "bytes_on_disk": "size on disk [kB]",
+    "unknowns_per_pattern": "unknowns per pattern",
+    "knowns_per_unknown_in_band": "knowns per unknown in the band",
     "reference": "FSC with the reference",
     "truth": "FSC with the truth",
     "resolution_half": "resolution at 0.5 [Å]",
