@@ -104,6 +104,16 @@ REFUSALS: list[tuple[dict[str, Any], str, str]] = [
     ({"reconstruction.epochs": 0}, "reconstruction.epochs is 0", "1 or more"),
     ({"reconstruction.batch": 0}, "reconstruction.batch is 0", "1 or more"),
     ({"reconstruction.positivity": "yes"}, 'reconstruction.positivity is "yes"', "true or false"),
+    (
+        {"reconstruction.total_variation": -1},
+        "reconstruction.total_variation is -1",
+        "0 or more",
+    ),
+    (
+        {"sweeps.svd.reconstruction.band_limit_per_angstrom": 1.0},
+        "sweeps.svd.reconstruction.band_limit_per_angstrom is 1",
+        "at least 1.23",
+    ),
     ({"figures.formats": ["jpg"]}, 'figures.formats[0] is "jpg"', "'png', 'pdf' or 'svg'"),
     # the sample
     ({"detector": None}, "detector is missing", "a ready data set in dataset.file"),
