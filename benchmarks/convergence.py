@@ -24,8 +24,9 @@ import torch
 
 from benchmarks.data import as_result, compressed, fsc_with_truth, study
 from ptychobasis.config import ReconstructionConfig
+from ptychobasis.descent import run_epoch, start_state
+from ptychobasis.engine import Slope
 from ptychobasis.problem import Problem, prepare
-from ptychobasis.reconstruction import run_epoch, start_state
 
 TABLES = ("convergence",)
 BUDGETS = (2.0, 5.0, 12.0)  # [s]
@@ -95,7 +96,7 @@ def _illumination(
 ) -> tuple[int, torch.Tensor]:
     """Weigh the gradient by the inverse of the probes' intensity, with a floor of a tenth."""
     windows = problem.model.windows
-    probe = np.fft.fftshift(np.abs(np.fft.ifft2(problem.spectrum.numpy())) ** 2)
+    probe = np.fft.fftshift(np.abs(np.fft.ifft2(problem.spectrum().numpy())) ** 2)
     total = np.zeros(windows.shape)
     height, width = windows.grid.shape
     for y, x in windows.starts:
@@ -107,12 +108,13 @@ def _illumination(
             self.slices, self.windows, self.device = model.slices, model.windows, model.device
             self.real, self._model = model.real, model
 
-        def loss_and_gradient(self, *arguments: Any) -> tuple[float, torch.Tensor]:
-            value, gradient = self._model.loss_and_gradient(*arguments)
-            return value, gradient * weight
+        def loss_and_gradient(self, *arguments: Any) -> Slope:
+            slope = self._model.loss_and_gradient(*arguments)
+            return slope._replace(phase=slope.phase * weight)
 
     weighted: Any = Weighted(problem.model)
-    return _momentum(replace(problem, model=weighted), settings, step, budget)
+    changed = replace(problem, model=weighted)
+    return _momentum(changed, settings, step, budget)
 
 
 def _adam(
@@ -137,7 +139,7 @@ def _lbfgs(
     problem: Problem, settings: ReconstructionConfig, step: float, budget: float
 ) -> tuple[int, torch.Tensor]:
     phase = start_state(problem, settings, 0).phase
-    batch = np.arange(len(problem.model.windows.starts))
+    batch, spectrum = np.arange(len(problem.model.windows.starts)), problem.spectrum()
     optimiser = torch.optim.LBFGS(
         [phase], lr=step, max_iter=1, history_size=10, line_search_fn="strong_wolfe"
     )
@@ -146,8 +148,8 @@ def _lbfgs(
     def closure() -> torch.Tensor:
         nonlocal calls
         calls += 1
-        value, phase.grad = problem.model.loss_and_gradient(
-            phase.detach(), problem.spectrum, batch, problem.loss
+        value, phase.grad, _ = problem.model.loss_and_gradient(
+            phase.detach(), spectrum, batch, problem.loss
         )
         return torch.tensor(value)
 

@@ -27,16 +27,18 @@ def study(name: str) -> Study:
 @cache
 def compressed(name: str, variant: str) -> Compressed:
     """The compressed file of a study's variant; simulated first where it is not there."""
-    return read_compressed(_made(name, f"results/{name}/compressed/{variant}.h5"))
+    return read_compressed(_made(name, f"compressed/{variant}.h5"))
 
 
 @cache
 def dataset(name: str) -> Dataset:
     """The data set of a study; simulated first where it is not there."""
-    return read_dataset(_made(name, f"results/{name}/dataset.h5"))
+    return read_dataset(_made(name, "dataset.h5"))
 
 
-def _made(name: str, target: str) -> Path:
+def _made(name: str, file: str) -> Path:
+    """A file of the first seed of a study."""
+    target = f"results/{name}/seed_{study(name).seeds[0]}/{file}"
     if not (ROOT / target).exists():
         command = [sys.executable, "-m", "snakemake", "--cores", "all", "--quiet"]
         command += ["--configfile", f"config/{name}.yaml", "--", target]

@@ -15,10 +15,10 @@ from benchmarks.common import seconds
 from ptychobasis.bases import Request, build_basis
 from ptychobasis.compressed import Compressed
 from ptychobasis.config import ReconstructionConfig
+from ptychobasis.descent import run_epoch, start_state
 from ptychobasis.grid import Grid
 from ptychobasis.optics import Optics
 from ptychobasis.problem import prepare
-from ptychobasis.reconstruction import run_epoch, start_state
 
 TABLES = ("engine",)
 CASES = ((64, 12), (96, 12), (128, 12), (192, 8), (256, 8), (384, 6), (512, 6))

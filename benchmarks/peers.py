@@ -49,7 +49,7 @@ GRIDS = (128, 64)
 _ROOT = Path(__file__).parents[1]
 _SCRIPTS = Path(__file__).parent / "peer_scripts"
 _STUDY = Path(__file__).with_suffix(".yaml")
-_DATASET = _ROOT / "results" / "peers" / "dataset.h5"
+_DATASET = _ROOT / "results" / "peers" / "seed_1" / "dataset.h5"
 _ENVIRONMENTS = _ROOT / ".peers"
 _MEASURE = Measure(band=(0.15, 1.23), apodisation=2.0)
 

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ptychobasis import bases
+from ptychobasis import bases_functions
 from ptychobasis.bases import (
     BASES,
+    SIZELESS,
     Basis,
     Request,
     build_basis,
@@ -28,24 +29,36 @@ Float = NDArray[np.floating]
 OPTICS = Optics(60e3, 0.03, 0.0, Grid((41, 36), (0.22, 0.25)))
 PAPER = Optics(60e3, 0.03, 0.0, Grid((500, 500), (0.07, 0.07)))
 FINE = Optics(60e3, 0.03, 0.0, Grid((160, 150), (0.35, 0.37)))  # radius about 35 pixels
-SIZES = {"binning": 3, "zernike": 15, "svd": 9}
-ORTHONORMAL = ["pixels", "bright-field", "binning", "zernike", "svd"]
+# another number of pixels and another size of them along y and x
+OBLONG = Optics(60e3, 0.03, 0.0, Grid((48, 60), (0.5, 0.35)))
+SIZES = {
+    "binning": 3,
+    "annular": 4,
+    "segmented": 8,
+    "moments": 5,
+    "zernike": 15,
+    "disc-harmonics": 12,
+    "hadamard": 10,
+    "random": 7,
+    "svd": 9,
+}
+ORTHONORMAL = [name for name in BASES if name not in ("hadamard", "file")]
 
 
 def random_patterns(count: int, optics: Optics = OPTICS, seed: int = 0) -> Float:
     return np.random.default_rng(seed).random((count, *optics.detector.shape))
 
 
-def singular_vectors(support: NDArray[np.bool_], count: int) -> Float:
-    seen = random_patterns(30, seed=1)[:, support]
-    return np.linalg.svd(seen, full_matrices=False)[2][:count]
+def make(name: str, folder: Path, optics: Optics = OPTICS) -> Basis:
+    """The basis registered as `name`, of a size that suits the small detectors."""
 
+    def vectors(support: NDArray[np.bool_], count: int) -> Float:
+        seen = random_patterns(30, optics, seed=1)[:, support]
+        return np.linalg.svd(seen, full_matrices=False)[2][:count]
 
-def make(name: str, folder: Path) -> Basis:
-    """The basis registered as `name`, of a size that suits the small detector."""
     path = folder / "mine.npy"
-    np.save(path, np.random.default_rng(2).normal(size=(4, *OPTICS.detector.shape)))
-    return build_basis(name, Request(OPTICS, SIZES.get(name, 0), singular_vectors, path))
+    np.save(path, np.random.default_rng(2).normal(size=(4, *optics.detector.shape)))
+    return build_basis(name, Request(optics, SIZES.get(name, 0), vectors, path))
 
 
 def refusal(name: str, request: Request) -> str:
@@ -83,11 +96,24 @@ def test_forward_is_the_inner_product_with_the_masks(name: str, tmp_path: Path) 
     assert (basis.masks().any(axis=0) <= basis.support).all()
 
 
+@pytest.mark.parametrize("optics", [OPTICS, OBLONG])
 @pytest.mark.parametrize("name", ORTHONORMAL)
-def test_masks_are_orthonormal(name: str, tmp_path: Path) -> None:
-    basis = make(name, tmp_path)
-    masks = basis.masks().reshape(basis.size, -1).astype(float)
-    np.testing.assert_allclose(masks @ masks.T, np.eye(basis.size), atol=2e-6)
+def test_masks_are_orthonormal(name: str, optics: Optics, tmp_path: Path) -> None:
+    basis = make(name, tmp_path, optics)
+    masks = basis.masks().reshape(basis.size, -1)
+    seen = masks[:, basis.support.ravel()].astype(float)
+    np.testing.assert_allclose(seen @ seen.T, np.eye(basis.size), atol=2e-6)
+
+
+@pytest.mark.parametrize("name", [name for name in BASES if name not in SIZELESS])
+def test_a_sized_basis_has_its_size_and_independent_masks(name: str, tmp_path: Path) -> None:
+    basis = make(name, tmp_path, OBLONG)
+    matrix = basis.masks()[:, basis.support].astype(float)
+    assert np.linalg.matrix_rank(matrix) == basis.size
+    assert basis.name == name
+    if name != "binning":
+        assert basis.size == SIZES[name]
+        np.testing.assert_array_equal(basis.support, OBLONG.bright_field())
 
 
 @given(st.floats(0.012, 0.04), st.integers(1, 4), st.integers(1, 10))
@@ -191,7 +217,7 @@ def test_sampled_polynomials_are_exactly_the_closed_forms() -> None:
     rho, theta = FINE.polar_frequencies()
     disc = FINE.bright_field()
     for j, form in closed_forms(FINE).items():
-        found = bases._zernike_polynomial(j, rho[disc], theta[disc])
+        found = bases_functions._zernike_polynomial(j, rho[disc], theta[disc])
         np.testing.assert_allclose(found, form[disc], atol=1e-12, err_msg=str(j))
 
 
@@ -265,7 +291,7 @@ def test_45_bins_tell_the_convergence_angle(mrad: float, paper: bool) -> None:
 
 
 @pytest.mark.parametrize("shape", [(24, 25), (41, 27), (31, 36), (60, 51), (25, 60), (42, 37)])
-@pytest.mark.parametrize("name", ["bright-field", "binning", "zernike", "svd"])
+@pytest.mark.parametrize("name", [name for name in BASES if name not in ("pixels", "file")])
 def test_another_detector_keeps_the_coefficients(
     name: str, shape: tuple[int, int], tmp_path: Path
 ) -> None:

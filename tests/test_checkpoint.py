@@ -22,6 +22,7 @@ from ptychobasis.grid import Grid
 from ptychobasis.optics import Optics
 from ptychobasis.reconstruction import reconstruct
 from ptychobasis.results import read_reconstruction
+from ptychobasis.storage import Coefficients
 
 OPTICS = Optics(60e3, 0.03, 0.0, Grid((32, 28), (0.3, 0.34)))
 SETTINGS = ReconstructionConfig(slice_depths_angstrom=(0.0, 15.0), epochs=60, batch=8, device="cpu")
@@ -53,7 +54,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Compressed:
     basis = build_basis("zernike", Request(OPTICS, 15))
     positions = np.moveaxis(np.mgrid[0:6, 0:6], 0, -1).astype(float)
     path = tmp_path_factory.mktemp("data") / "data.h5"
-    write_compressed(path, OPTICS, positions, basis, [basis.forward(patterns)])
+    write_compressed(path, OPTICS, positions, basis, Coefficients([basis.forward(patterns)]))
     return read_compressed(path)
 
 
@@ -76,7 +77,9 @@ def short(epochs: int) -> ReconstructionConfig:
 
 def test_killed_many_times_it_ends_with_the_same_bits(data: Compressed, tmp_path: Path) -> None:
     positions = data.positions.reshape(6, 6, 2)
-    write_compressed(tmp_path / "data.h5", data.optics, positions, data.basis, [data.coefficients])
+    write_compressed(
+        tmp_path / "data.h5", data.optics, positions, data.basis, Coefficients([data.coefficients])
+    )
     (tmp_path / "settings.json").write_text(SETTINGS.model_dump_json())
     (tmp_path / "driver.py").write_text(DRIVER)
     command = [sys.executable, str(tmp_path / "driver.py"), str(tmp_path)]

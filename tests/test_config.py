@@ -15,7 +15,8 @@ from pydantic.fields import FieldInfo
 from snakemake.utils import update_config
 
 from ptychobasis import config_docs
-from ptychobasis.config import Study, load_study
+from ptychobasis.bases import BASES
+from ptychobasis.config import Study, derived_seed, load_study
 from ptychobasis.config_source import fields_of
 from ptychobasis.errors import StudyError
 
@@ -62,6 +63,8 @@ NO_SIMULATION: dict[str, Any] = dict.fromkeys(
     ["crystal", "microscope", "scan", "detector", "simulation"]
 )
 
+NOISY: dict[str, Any] = {"sweeps.svd.dose_electrons_per_angstrom2": 1e3}
+
 # what is changed in demo.yaml, the key that is refused, and what is said to be allowed
 REFUSALS: list[tuple[dict[str, Any], str, str]] = [
     # the schema
@@ -77,7 +80,11 @@ REFUSALS: list[tuple[dict[str, Any], str, str]] = [
     ({"study": "My study"}, 'study is "My study"', "text that matches ^[a-z0-9_-]+$"),
     ({"sweeps.Zernike_2": {"basis": "pixels"}}, "sweeps.Zernike_2", "^[a-z0-9-]+$"),
     ({"sweeps": {}}, "sweeps has too few entries", "1 or more entries"),
-    ({"seed": -1}, "seed is -1", "0 or more"),
+    ({"seed": 1}, "seed is not a key", "(did you mean 'seeds'?)"),
+    ({"seeds": [1, -1]}, "seeds[1] is -1", "0 or more"),
+    ({"seeds": []}, "seeds has too few entries", "1 or more entries"),
+    ({"seeds": 2}, "seeds is 2", "a list such as [1, 2]"),
+    ({"seeds": [1, 2, 1]}, "seeds is [1, 2, 1]", "each seed once"),
     ({"microscope.voltage_kv": 60000}, "microscope.voltage_kv is 60000", "3000 or less"),
     ({"microscope.voltage_kv": 0}, "microscope.voltage_kv is 0", "1 or more"),
     ({"microscope.voltage_kv": "60 kV"}, 'microscope.voltage_kv is "60 kV"', "a number"),
@@ -91,6 +98,17 @@ REFUSALS: list[tuple[dict[str, Any], str, str]] = [
         'simulation.parametrization is "lobbato"',
         "'lobato', 'kirkland' or 'peng' (did you mean 'lobato'?)",
     ),
+    (
+        {"simulation.dose_electrons_per_angstrom2": 1e4, **NOISY},
+        "sweeps.svd.dose_electrons_per_angstrom2 is given beside simulation.dose",
+        "one of the two, the other null",
+    ),
+    (
+        {**NO_SIMULATION, "dataset.file": "config/demo.yaml", **NOISY},
+        "sweeps.svd.dose_electrons_per_angstrom2 is given for a ready data set",
+        "null",
+    ),
+    ({"sweeps.svd.store": "int16"}, 'sweeps.svd.store is "int16"', "mean 'int8'?"),
     (
         {"simulation.dose_electrons_per_angstrom2": 0},
         "simulation.dose_electrons_per_angstrom2 is 0",
@@ -196,7 +214,12 @@ REFUSALS: list[tuple[dict[str, Any], str, str]] = [
     ({"sweeps.svd.complete_orders": False}, "sweeps.svd.complete_orders is false", "'zernike'"),
     ({"sweeps.svd.sizes": [541]}, "sweeps.svd.sizes holds 541", "up to 540"),
     ({"sweeps.binning.sizes": [129]}, "sweeps.binning.sizes: bins of 129", "smaller bins"),
-    ({"sweeps.zernike.sizes": [1485]}, "sweeps.zernike.sizes: 1485 Zernike", "1 to 1465"),
+    (
+        {"sweeps.own": {"basis": "segmented", "sizes": [6]}},
+        "sweeps.own.sizes: a segmented detector of 6 segments",
+        "nearest: 4, 8",
+    ),
+    ({"sweeps.zernike.sizes": [1485]}, "sweeps.zernike.sizes: 1485 masks", "1 to 1465"),
     # geometry
     (
         {"microscope.semi_angle_mrad": 95},
@@ -280,7 +303,7 @@ def test_refuses_in_one_sentence(changes: Mapping[str, Any], key: str, allowed: 
 
 
 def test_counts_the_problems_it_does_not_tell() -> None:
-    message = refusal(changed({"seed": -1, "scan.steps": 1, "microscope.voltage_kv": 0}))
+    message = refusal(changed({"seeds": [1, -1], "scan.steps": 1, "microscope.voltage_kv": 0}))
     assert message.endswith("(and 2 more)")
 
 
@@ -298,7 +321,30 @@ def test_shipped_studies_load_alone_and_over_the_default(name: str) -> None:
     assert alone.study == name
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+def test_bases_over_the_demo_compare_every_basis() -> None:
+    merged = shipped("demo")
+    update_config(merged, shipped("bases"))
+    study = load_study(merged, "config/demo.yaml, config/bases.yaml")
+    assert study.study == "bases"
+    assert {sweep.basis for sweep in study.sweeps.values()} == set(BASES) - {"file"}
+
+
+def test_bytes_is_laid_over_the_default() -> None:
+    merged = shipped("demo")
+    update_config(merged, shipped("bytes"))
+    study = load_study(merged)
+    assert study.doses() == [1e3, 1e4, 1e5, 1e6]
+    assert {sweep.store for sweep in study.sweeps.values()} == {"float32", "float16", "int8"}
+    assert study.plain_sweeps() == ["zernike", "binning", "bright-field", "uncompressed"]
+    assert len(study.variants()) == 43
+
+
+def test_where_no_sweep_is_plain_all_are_drawn() -> None:
+    raw = changed({f"sweeps.{name}.store": "int8" for name in shipped("demo")["sweeps"]})
+    assert load_study(raw).plain_sweeps() == list(raw["sweeps"])
+
+
+@pytest.mark.parametrize("name", [*SHIPPED, "bases", "bytes"])
 def test_first_line_names_the_schema(name: str) -> None:
     text = (ROOT / "config" / f"{name}.yaml").read_text(encoding="utf-8")
     assert text.splitlines()[0] == "# yaml-language-server: $schema=schema.json"
@@ -379,6 +425,13 @@ def test_own_keys_of_a_sweep_override_the_block() -> None:
         study.recon("zernik")
 
 
+def test_no_two_reconstructions_share_their_start() -> None:
+    study = load_study(Path("config/demo.yaml"))
+    asked = [(seed, *variant) for seed in study.seeds for variant in study.variants()]
+    assert len({derived_seed(*each) for each in asked}) == len(asked) == 45
+    assert derived_seed(1, "svd", "3") == derived_seed("1", "svd", "3")  # a number or a wildcard
+
+
 def test_optics_are_in_the_units_of_the_package() -> None:
     optics = load_study(Path("config/oxide.yaml")).optics()
     assert optics.energy == 80e3
@@ -440,7 +493,7 @@ def test_numbers_may_be_written_as_in_yaml_1_2() -> None:
 def test_a_study_cannot_be_changed() -> None:
     study = load_study(Path("config/test.yaml"))
     with pytest.raises(ValueError, match="frozen"):
-        study.seed = 2
+        study.seeds = (2,)
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_the_gradient_is_autograds(
     distances: list[float], detector: tuple[int, int] | None
 ) -> None:
     model, phase, spectrum = make(distances, detector=detector)
-    value, gradient = model.loss_and_gradient(phase, spectrum, BATCH, square_loss)
+    value, gradient, _ = model.loss_and_gradient(phase, spectrum, BATCH, square_loss)
     leaf = phase.clone().requires_grad_()
     patterns = plain_patterns(model, leaf, spectrum, BATCH, OPTICS.wavelength, distances)
     expected = square_loss(patterns, BATCH)
@@ -64,6 +64,27 @@ def test_the_gradient_is_autograds(
     np.testing.assert_allclose(
         gradient, leaf.grad, rtol=0, atol=1e-12 * float(leaf.grad.abs().max())
     )
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("detector", DETECTORS)
+@pytest.mark.parametrize("distances", [[], [10.0, 7.0]])
+def test_the_gradient_of_the_probe_is_autograds(
+    distances: list[float], detector: tuple[int, int] | None, threads: int
+) -> None:
+    model, phase, spectrum = make(distances, detector=detector, threads=threads)
+    plain = model.loss_and_gradient(phase, spectrum, BATCH, square_loss)
+    slope = model.loss_and_gradient(phase, spectrum, BATCH, square_loss, probe=True)
+    leaf = spectrum.clone().requires_grad_()
+    patterns = plain_patterns(model, phase, leaf, BATCH, OPTICS.wavelength, distances)
+    square_loss(patterns, BATCH).backward()
+    assert leaf.grad is not None
+    assert slope.probe is not None
+    np.testing.assert_allclose(
+        slope.probe, leaf.grad, rtol=0, atol=1e-12 * float(leaf.grad.abs().max())
+    )
+    assert plain.probe is None
+    assert torch.equal(plain.phase, slope.phase)
 
 
 @pytest.mark.parametrize("detector", [None, (11, 8)])
@@ -83,10 +104,10 @@ def test_chunks_and_threads_change_nothing(
     monkeypatch: pytest.MonkeyPatch, threads: int, chunk_bytes: int
 ) -> None:
     model, phase, spectrum = make([10.0, 7.0])
-    value, gradient = model.loss_and_gradient(phase, spectrum, BATCH, square_loss)
+    value, gradient, _ = model.loss_and_gradient(phase, spectrum, BATCH, square_loss)
     monkeypatch.setattr(engine, "_CHUNK_BYTES", chunk_bytes)
     other, *_ = make([10.0, 7.0], threads=threads)
-    again, found = other.loss_and_gradient(phase, spectrum, BATCH, square_loss)
+    again, found, _ = other.loss_and_gradient(phase, spectrum, BATCH, square_loss)
     assert again == pytest.approx(value, rel=1e-13)
     np.testing.assert_allclose(found, gradient, atol=1e-14 * float(gradient.abs().max()))
 
@@ -97,7 +118,7 @@ def test_threads_give_the_same_bits_every_time() -> None:
     first, *others = (
         model.loss_and_gradient(phase, spectrum, batch, square_loss) for _ in range(4)
     )
-    for value, gradient in others:
+    for value, gradient, _ in others:
         assert value == first[0]
         assert torch.equal(gradient, first[1])
 

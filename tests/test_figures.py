@@ -1,5 +1,6 @@
 """Every figure, drawn from small real objects, and its files to the byte."""
 
+import itertools
 import re
 import warnings
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import torch
 from matplotlib import colors
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import FillBetweenPolyCollection, LineCollection
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
@@ -26,6 +28,7 @@ from ptychobasis.engine import Multislice
 from ptychobasis.evaluation import Evaluation, Measure, combine, evaluate
 from ptychobasis.figure_curves import draw_fsc, draw_quality
 from ptychobasis.figure_masks import draw_masks
+from ptychobasis.figure_rate import draw_rate
 from ptychobasis.figure_slices import Picture, draw_slices, scanned_picture, true_picture
 from ptychobasis.grid import Grid
 from ptychobasis.multislice import place_windows, probe_spectrum
@@ -108,14 +111,25 @@ VARIANTS = {
 
 @pytest.fixture(scope="module")
 def tables() -> Evaluation:
-    """What `evaluate` makes of reconstructions that differ in their noise."""
-    reference = recon("pixels", 1440, 1.0, seed=len(VARIANTS) - 1)
+    """What `evaluate` makes of reconstructions that differ in their noise, of one seed."""
+    return evaluated(1)
+
+
+@pytest.fixture(scope="module")
+def both(tables: Evaluation) -> Evaluation:
+    """The same of two seeds."""
+    return combine([tables, evaluated(2)])
+
+
+def evaluated(seed: int) -> Evaluation:
+    first = 100 * seed
+    reference = recon("pixels", 1440, 1.0, first + len(VARIANTS) - 1)
     measure = Measure(BAND, 1.0, 1.0)
     parts = [
-        evaluate(recon(*made, seed=i), label, POSITIONS, reference, truth(), measure)
+        evaluate(recon(*made, first + i), label, POSITIONS, reference, truth(), measure)
         for i, (label, made) in enumerate(VARIANTS.items())
     ]
-    return combine(parts)
+    return Evaluation(*(table.assign(seed=seed) for table in combine(parts)))
 
 
 def visible_texts(figure: Figure) -> list[str]:
@@ -281,11 +295,163 @@ def test_quality_figure_puts_every_variant_at_its_stored_numbers(tables: Evaluat
     assert "0.2 to 1 1/Å" in figure.axes[0].get_ylabel()
 
 
+def test_quality_figure_tells_a_dozen_sweeps_apart() -> None:
+    rows = [
+        {"sweep": f"s{i}", "basis": "zernike", "size": "6", "stored_values": 6 + i,
+         "slice": "volume", "against": against, "mean_fsc": 0.5}
+        for i in range(12) for against in ("reference", "truth")
+    ]  # fmt: skip
+    figure = draw_quality(pd.DataFrame(rows), BAND)
+    check(figure)
+    for axes in figure.axes:
+        lines = curves(axes)
+        looks = {(line.get_color(), line.get_marker(), line.get_linestyle()) for line in lines}
+        assert len(looks) == 12
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [
+        f"s{i} (Zernike)" for i in range(12)
+    ]
+
+
+def bands(axes: Axes) -> list[NDArray[np.float64]]:
+    """Lowest and highest ``(2, x)`` of every band that has an area."""
+    found = []
+    for item in axes.findobj(FillBetweenPolyCollection):
+        (path,) = item.get_paths()
+        corners = np.asarray(path.vertices)
+        x, y = corners.T
+        if np.isclose(x @ np.roll(y, 1), y @ np.roll(x, 1)):  # no area
+            continue
+        x = np.unique(corners[:, 0])
+        of_x = [corners[corners[:, 0] == each, 1] for each in x]
+        found.append(np.array([[part.min() for part in of_x], [part.max() for part in of_x]]))
+    return found
+
+
+def test_curves_of_two_seeds_are_their_mean_in_a_band(both: Evaluation) -> None:
+    figure = draw_fsc(both.curves, "uncompressed/all", BAND)
+    check(figure)
+    volume = both.curves[both.curves["slice"] == "volume"]
+    wanted = volume[(volume["against"] == "truth") & (volume["sweep"] == "zernike")]
+    wanted = wanted[wanted["size"] == "36"]
+    one, two = (wanted[wanted["seed"] == seed]["fsc"].to_numpy(float) for seed in (1, 2))
+    lower_left = figure.axes[3]
+    np.testing.assert_allclose(xy(curves(lower_left)[1])[:, 1], (one + two) / 2)
+    _, band = bands(lower_left)
+    np.testing.assert_allclose(band[0], np.minimum(one, two))
+    np.testing.assert_allclose(band[1], np.maximum(one, two))
+
+
+def test_curves_on_other_shells_are_brought_onto_those_of_the_first_seed(
+    tables: Evaluation,
+) -> None:
+    """A model with other pixels has other shells: the curve is the same, sampled elsewhere."""
+    other = tables.curves.assign(seed=2)
+    other["q_per_angstrom"] *= 1.01
+    straight = [table.assign(fsc=1 - table["q_per_angstrom"]) for table in (tables.curves, other)]
+    figure = draw_fsc(pd.concat(straight), "uncompressed/all", BAND)
+    for axes in figure.axes:
+        for line in curves(axes):
+            q, fsc = xy(line)[1:-1].T  # beyond the ends there is nothing to interpolate
+            np.testing.assert_allclose(fsc, 1 - q)
+
+
+def test_quality_of_two_seeds_is_their_mean_in_a_band(both: Evaluation) -> None:
+    figure = draw_quality(both.summary, BAND)
+    check(figure)
+    volume = both.summary[both.summary["slice"] == "volume"]
+    for axes, against in zip(figure.axes, ("reference", "truth"), strict=True):
+        rows = volume[(volume["against"] == against) & (volume["sweep"] == "zernike")]
+        sizes = rows.groupby("stored_values")["mean_fsc"]
+        np.testing.assert_allclose(xy(curves(axes)[0])[:, 1], sizes.mean())
+        np.testing.assert_allclose(bands(axes)[0], [sizes.min(), sizes.max()])
+        single = volume[(volume["against"] == against) & (volume["sweep"] == "bright-field")]
+        bars = [np.sort(s[:, 1]) for c in axes.findobj(LineCollection) for s in c.get_segments()]
+        expected = sorted(single["mean_fsc"])
+        assert any(np.allclose(bar, expected, rtol=1e-9) for bar in bars)
+
+
+def test_one_seed_has_no_band(tables: Evaluation) -> None:
+    for figure in (
+        draw_fsc(tables.curves, "uncompressed/all", BAND), draw_quality(tables.summary, BAND),
+    ):  # fmt: skip
+        assert [band for axes in figure.axes for band in bands(axes)] == []
+
+
+# figure 5
+
+STORED = {  # basis, store, dose, bytes, quality
+    "zernike": ("zernike", "float32", np.nan, (40.0, 144.0), (0.7, 0.9)),
+    "zernike-int8": ("zernike", "int8", np.nan, (10.0, 36.0), (0.6, 0.8)),
+    "zernike-1e4": ("zernike", "float32", 1e4, (41.0, 145.0), (0.5, 0.6)),
+    "uncompressed": ("pixels", "float32", np.nan, (2e4,), (0.95,)),
+    "pixels-1e4": ("pixels", "float32", 1e4, (3e3,), (0.65,)),
+}
+
+
+def stored(seeds: tuple[int, ...] = (1, 2)) -> pd.DataFrame:
+    rows = []
+    for seed, against in itertools.product(seeds, ("reference", "truth")):
+        for sweep, (name, store, dose, taken, scores) in STORED.items():
+            for i, (each, score) in enumerate(zip(taken, scores, strict=True)):
+                rows.append(
+                    {"seed": seed, "sweep": sweep, "size": str(i), "basis": name,
+                     "stored_values": 10 * (i + 1), "against": against, "slice": "volume",
+                     "mean_fsc": score + 0.02 * (seed - 1) - 0.3 * (against == "reference"),
+                     "store": store, "dose_electrons_per_angstrom2": dose,
+                     "bytes_per_pattern": each,
+                     "raw_bytes_per_pattern": 2880.0 if dose > 0 else np.nan,
+                     "lossless_bytes_per_pattern": 700.0 if dose > 0 else np.nan}
+                )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_rate_figure_puts_every_variant_at_its_bytes() -> None:
+    """At the mean over the seeds, with a bar over their range; black without noise."""
+    figure = draw_rate(stored(), BAND)
+    check(figure)
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles == ["Zernike", "all pixels"]
+    seen = {str(line.get_label()): line for axes in figure.axes for line in curves(axes)}
+    assert set(seen) == set(STORED)
+    for sweep, (_, store, dose, taken, scores) in STORED.items():
+        line = seen[sweep]
+        np.testing.assert_allclose(xy(line)[:, 0], taken)
+        np.testing.assert_allclose(xy(line)[:, 1], np.array(scores) + 0.01)
+        assert line.get_marker() == {"float32": "o", "int8": "^"}[store]
+        assert (colors.to_hex(line.get_color()) == "#000000") == np.isnan(dose)
+    bars = [s for c in figure.axes[1].findobj(LineCollection) for s in c.get_segments()]
+    assert any(np.allclose(bar, [[2e4, 0.95], [2e4, 0.97]]) for bar in bars)
+    texts = visible_texts(figure)
+    for expected in ("no noise", "10000 electrons/Å²", "float32", "int8", "counts, lossless"):
+        assert expected in texts
+    assert "float16" not in texts
+    assert any("true potential" in text for text in texts)
+
+
+def test_counts_stand_in_every_panel_at_the_quality_of_all_pixels() -> None:
+    for axes in draw_rate(stored(), BAND).axes:
+        lone = [line for line in axes.get_lines() if str(line.get_label()).startswith("_")]
+        found = sorted(tuple(xy(line)[0]) for line in lone)
+        np.testing.assert_allclose(found, [(700, 0.66), (2880, 0.66)])
+
+
+def test_rate_figure_without_truth_or_noise_shows_the_agreement_with_the_reference() -> None:
+    table = stored((1,))
+    table = table[(table["against"] == "reference") & table["dose_electrons_per_angstrom2"].isna()]
+    figure = draw_rate(table, BAND)
+    check(figure)
+    texts = visible_texts(figure)
+    assert any("with the uncompressed" in text for text in texts)
+    assert not any("counts" in text for text in texts)
+    assert xy(curves(figure.axes[1])[0]).tolist() == [[2e4, pytest.approx(0.65)]]
+
+
 def test_palette_is_distinct() -> None:
     rgb = np.array([colors.to_rgb(colour) for colour in figures.COLOURS])
     distance = np.linalg.norm(rgb[:, None] - rgb[None], axis=-1) + np.eye(len(rgb))
     assert distance.min() > 0.2
-    assert len(set(figures.MARKERS)) == len(figures.COLOURS)
+    assert len(set(figures.MARKERS)) == len(figures.MARKERS)
 
 
 # figure 3

@@ -122,8 +122,8 @@ def rule(log: Path, **changes: Any) -> SimpleNamespace:
 def test_a_job_reads_the_study_and_logs_to_file_and_screen(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with process(), job(rule(tmp_path / "log", seed=5)) as study:
-        assert study.seed == 5
+    with process(), job(rule(tmp_path / "log", seeds=[5, 7])) as study:
+        assert study.seeds == (5, 7)
         logging.info("as many as %d numbers", 36)
         logging.getLogger("matplotlib").info("nobody asked")
     text = (tmp_path / "log").read_text(encoding="utf-8")
@@ -154,7 +154,7 @@ def test_a_wrong_configuration_ends_the_job_alike(tmp_path: Path) -> None:
     assert not reached
     text = (tmp_path / "log").read_text(encoding="utf-8")
     assert "sede" in text
-    assert "did you mean 'seed'" in text
+    assert "did you mean 'seeds'" in text
     assert "Traceback" not in text
 
 

@@ -123,6 +123,26 @@ def test_batches_add_up(kind: LossKind, name: str) -> None:
     assert total / 5 == pytest.approx(whole, rel=1e-12)
 
 
+def test_curvature_does_not_ask_for_orthonormal_masks() -> None:
+    """Masks times a factor make the same loss, so they allow the same steps; no others do more."""
+    basis, x = make("oblique"), random_patterns(5)
+    matrix = np.asarray(basis.matrix)
+    longest = np.linalg.svd(matrix)[2][:1]  # the combination of pixels that the masks lengthen most
+    stored, found = basis.forward(x), []
+    for factor in (1, 7):
+        scaled = Basis("scaled", basis.support, factor * matrix)
+        loss = CoefficientLoss(scaled, factor * stored, SHAPE)
+        found.append(loss.curvature(0.1, 0.2))
+        change = np.zeros((1, *SHAPE))
+        change[:, basis.support] = longest
+        double(loss)
+        stored_pattern = uncentred(x[:1])
+        grown = float(loss(stored_pattern + uncentred(change), np.array([0])))
+        # along it, the loss grows as half its second derivative by the intensities
+        assert 2 * 0.1 * 0.2 * 4 * grown == pytest.approx(found[-1], rel=1e-4)
+    assert found[0] == pytest.approx(found[1], rel=1e-4)
+
+
 def test_an_empty_pattern_does_not_blow_up_its_batch() -> None:
     """There is one denominator for the whole scan."""
     basis, x = make("bright-field"), random_patterns(5)

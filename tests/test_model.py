@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ptychobasis.bases import Request, pixels
+from ptychobasis.bases import Request, build_basis
 from ptychobasis.compressed import Compressed
 from ptychobasis.config import ReconstructionConfig
 from ptychobasis.errors import StudyError
@@ -24,7 +24,7 @@ def scattering(reach: float) -> np.ndarray:
 
 
 def data(optics: Optics = OPTICS, reach: float = 1.0) -> Compressed:
-    basis = pixels(Request(optics))
+    basis = build_basis("pixels", Request(optics))
     positions = np.array([[0.0, 0.0], [1.0, 0.0]])
     return Compressed(
         np.zeros((2, basis.size), np.float32), positions, (2, 1), basis, optics, scattering(reach)

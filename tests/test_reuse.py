@@ -48,7 +48,7 @@ rule best:
     output:
         "best.txt",
     shell:
-        "sort -t, -k6 {{input}} | tail -n 1 > {{output}}"
+        "sort -t, -k8 {{input}} | tail -n 1 > {{output}}"
 """
 
 
@@ -83,7 +83,7 @@ def test_a_crate_holds_what_it_says(crate: Path) -> None:
     assert there - set(listed) == {"ro-crate-metadata.json", "ro-crate-preview.html"}
     expected = [f"results/test/figures/{name}.png" for name in FIGURES]
     expected += [f"results/test/tables/{name}" for name in ("fsc.csv", "summary.csv")]
-    expected += ["config.yaml", "results/test/reconstructions/uncompressed/all.h5"]
+    expected += ["config.yaml", "results/test/seed_1/reconstructions/uncompressed/all.h5"]
     assert set(expected) <= set(listed)
 
 
@@ -91,7 +91,7 @@ def test_a_crate_says_from_what_and_with_what_it_was_made(crate: Path) -> None:
     assert load_study(crate / "config.yaml") == load_study(ROOT / "config/test.yaml")
     (action,) = ROCrate(crate).get_by_type("CreateAction")
     made_with = {entity["name"]: entity["softwareVersion"] for entity in action["instrument"]}
-    recon = read_reconstruction(crate / "results/test/reconstructions/svd/3.h5")
+    recon = read_reconstruction(crate / "results/test/seed_1/reconstructions/svd/3.h5")
     assert made_with == recon.versions
     assert {"ptychobasis", "commit", "torch"} <= set(made_with)
     assert action["object"].id == "config.yaml"
@@ -129,7 +129,7 @@ def test_files_from_elsewhere_go_into_a_folder_of_their_own(
 def test_figure_data_is_what_the_large_files_hold(miniature: Path) -> None:
     results = miniature / "results/test"
     data = read_figure_data(results / "figure_data.h5")
-    with h5py.File(results / "dataset.h5") as file:
+    with h5py.File(results / "seed_1/dataset.h5") as file:
         np.testing.assert_array_equal(data.pattern, file["patterns"][2, 2])
         np.testing.assert_array_equal(data.positions, file["positions"][()])
     assert [basis.size for basis in data.bases.values()] == [6, 37, 1600]
@@ -145,8 +145,9 @@ def outer(miniature: Path, tmp_path: Path) -> Path:
     study["reconstruction"]["epochs"] = 3
     (tmp_path / "theirs.yaml").write_text(yaml.safe_dump(study))
     (tmp_path / "Snakefile").write_text(OUTER.format(snakefile=str(ROOT / "Snakefile")))
-    (tmp_path / "results/test").mkdir(parents=True)
-    for name in ("crystal", "simulation", "dataset.h5", "dataset_checks.json", "compressed"):
+    (tmp_path / "results/test/seed_1").mkdir(parents=True)
+    made = ("simulation", "dataset.h5", "dataset_checks.json", "compressed")
+    for name in ("crystal", *(f"seed_1/{name}" for name in made)):
         source = miniature / "results/test" / name
         copy = shutil.copytree if source.is_dir() else shutil.copy2
         copy(source, tmp_path / "results/test" / name)
@@ -156,16 +157,23 @@ def outer(miniature: Path, tmp_path: Path) -> Path:
 def test_another_workflow_imports_this_one(outer: Path) -> None:
     dry = run(outer, "--dry-run", "--forceall")
     assert dry.returncode == 0, dry.stderr[-3000:]
-    for rule in ("best", "pb_crystal", "pb_simulate_phonon", "pb_reconstruct", "pb_evaluate"):
+    for rule in (
+        "best",
+        "pb_crystal",
+        "pb_simulate_phonon",
+        "pb_reconstruct",
+        "pb_evaluate",
+        "pb_gather",
+    ):
         assert f"\n{rule} " in dry.stdout
 
 
 def test_an_imported_rule_runs_its_script_on_its_own_configuration(outer: Path) -> None:
-    target = "results/test/reconstructions/svd/3.h5"
+    target = "results/test/seed_1/reconstructions/svd/3.h5"
     done = run(outer, "--rerun-triggers", "mtime", "--", target)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "rule pb_reconstruct:" in done.stderr
     assert "threads: 2" in done.stderr
     assert len(read_reconstruction(outer / target).loss) == 3
-    log = (outer / "results/test/logs/reconstruct/svd/3.log").read_text()
-    assert "pb_reconstruct/svd/3: epoch 3 of 3" in log
+    log = (outer / "results/test/seed_1/logs/reconstruct/svd/3.log").read_text()
+    assert "pb_reconstruct/1/svd/3: epoch 3 of 3" in log

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ptychobasis.bases import Request, build_basis
 from ptychobasis.compressed import write_compressed
-from ptychobasis.config import load_study
+from ptychobasis.config import Sweep, load_study
+from ptychobasis.counts import CountBytes
 from ptychobasis.dataset import Truth, read_dataset, write_dataset
 from ptychobasis.ensemble import average_configurations
 from ptychobasis.files import open_hdf5, stored_bytes
@@ -19,7 +20,17 @@ from ptychobasis.grid import Grid
 from ptychobasis.optics import Optics
 from ptychobasis.pages import write_provenance
 from ptychobasis.results import Reconstruction, Run
-from ptychobasis.tables import add_sizes, overview, write_csv, write_html, write_page
+from ptychobasis.storage import Coefficients
+from ptychobasis.tables import (
+    add_sizes,
+    add_storage,
+    gather,
+    overview,
+    read_csv,
+    write_csv,
+    write_html,
+    write_page,
+)
 
 ROOT = Path(__file__).parents[1]
 OPTICS = Optics(60e3, 0.03, 0.0, Grid((16, 14), (0.3, 0.35)))
@@ -53,7 +64,7 @@ def compressed(folder: Path) -> dict[tuple[str, str], Path]:
         basis = build_basis(name, Request(OPTICS, stored))
         patterns = np.random.default_rng(0).random((20, 16, 14))
         path = folder / sweep / f"{size}.h5"
-        write_compressed(path, OPTICS, POSITIONS, basis, [basis.forward(patterns)])
+        write_compressed(path, OPTICS, POSITIONS, basis, Coefficients([basis.forward(patterns)]))
         files[sweep, size] = path
     return files
 
@@ -76,6 +87,40 @@ def test_overview_without_a_truth_tells_the_reference() -> None:
     np.testing.assert_allclose(table["resolution_half"], 1 + table["reference"])
 
 
+def over_seeds() -> pd.DataFrame:
+    """Of three seeds; the second finds every score 0.03 higher, the third 0.03 lower."""
+    parts = []
+    for seed, more in ((4, 0.0), (7, 0.03), (9, -0.03)):
+        part = summary()
+        part["mean_fsc"] += more
+        part["resolution_half"] += 10 * more
+        part["resolution_143_is_bound"] = seed == 7
+        parts.append(part.assign(seed=seed))
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_overview_of_several_seeds_is_their_mean_and_deviation() -> None:
+    table, one = overview(over_seeds()), overview(summary())
+    assert table["stored_values"].tolist() == [224, 3, 6]
+    for name, spread in (("reference", 0.03), ("truth", 0.03), ("resolution_half", 0.3)):
+        np.testing.assert_allclose(table[name], one[name])
+        np.testing.assert_allclose(table[f"{name}_std"], spread)  # of (0, d, -d), n - 1 in the root
+        assert one[f"{name}_std"].isna().all()
+    assert table["resolution_143_is_bound"].all()  # the mean is one if any of them is
+
+
+def test_tables_of_all_seeds_lie_below_one_another(tmp_path: Path) -> None:
+    files = {seed: tmp_path / f"{seed}.csv" for seed in (3, 1)}
+    for seed, path in files.items():
+        write_csv(summary().assign(mean_fsc=seed), path)
+    table = gather(files)
+    assert table.columns.tolist() == ["seed", *summary().columns]
+    assert table["seed"].tolist() == [3] * 18 + [1] * 18
+    np.testing.assert_array_equal(table["mean_fsc"], table["seed"])
+    assert set(table["size"]) == {"3", "6", "all"}
+    assert table.index.is_unique
+
+
 def test_sizes_are_those_of_the_files(tmp_path: Path) -> None:
     files, before = compressed(tmp_path), summary()
     table = add_sizes(before, files)
@@ -84,13 +129,46 @@ def test_sizes_are_those_of_the_files(tmp_path: Path) -> None:
         rows = table[(table["sweep"] == sweep) & (table["size"] == size)]
         assert len(rows) == 6
         assert set(rows["bytes_on_disk"]) == {stored_bytes(path, "coefficients")}
+        assert set(rows["bytes_per_pattern"]) == {stored_bytes(path, "coefficients") / 20}
         less = 100 * (1 - VARIANTS[sweep, size] / 224)
         np.testing.assert_allclose(rows["reduction_percent"], less, atol=1e-12)
 
 
+SWEEPS = {
+    "zernike": Sweep(basis="zernike", sizes=(3, 6), store="int8", dose_electrons_per_angstrom2=1e4),
+    "uncompressed": Sweep(basis="pixels"),
+}
+
+
+def test_storage_is_that_of_the_sweep() -> None:
+    table = add_storage(summary(), SWEEPS, {1e4: CountBytes(448, 99.5)})
+    pd.testing.assert_frame_equal(table[summary().columns.tolist()], summary())
+    noisy = table["sweep"] == "zernike"
+    for column, value in {
+        "store": "int8", "dose_electrons_per_angstrom2": 1e4,
+        "raw_bytes_per_pattern": 448, "lossless_bytes_per_pattern": 99.5,
+    }.items():  # fmt: skip
+        assert set(table.loc[noisy, column]) == {value}
+    assert set(table.loc[~noisy, "store"]) == {"float32"}
+    assert table.loc[~noisy, table.columns[-3:].tolist()].isna().all(axis=None)
+
+
+def test_page_tells_storage_and_dose_where_they_differ(tmp_path: Path) -> None:
+    full = add_storage(add_sizes(summary(), compressed(tmp_path)), SWEEPS, {})
+    write_page(full, tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    rows = [re.findall(r"<td>(.*?)</td>", row) for row in text.split("<tr>")[1:]]
+    assert re.findall(r"<th>(.*?)</th>", text)[5:7] == ["stored as", "electrons per Å²"]
+    assert [row[5:7] for row in rows] == [["float32", "-"], ["int8", "10000"], ["int8", "10000"]]
+    write_page(full[full["sweep"] == "zernike"], tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "stored as" not in text
+    assert "electrons per" not in text
+
+
 def test_csv_returns_what_was_written(tmp_path: Path) -> None:
     write_csv(summary(), tmp_path / "t" / "summary.csv")
-    read = pd.read_csv(tmp_path / "t" / "summary.csv", dtype={"slice": str, "size": str})
+    read = read_csv(tmp_path / "t" / "summary.csv")
     pd.testing.assert_frame_equal(read, summary(), rtol=1e-6, check_dtype=False)
     assert [path.name for path in (tmp_path / "t").iterdir()] == ["summary.csv"]
 
@@ -103,17 +181,32 @@ def test_page_holds_the_overview(tmp_path: Path) -> None:
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert re.findall(r"<th>(.*?)</th>", text) == [
         "sweep", "size", "basis", "numbers per pattern", "reduction [%]", "size on disk [kB]",
-        "unknowns per pattern", "knowns per unknown in the band",
+        "bytes per pattern", "unknowns per pattern", "knowns per unknown in the band",
         "FSC with the reference", "FSC with the truth", "resolution at 0.5 [Å]",
         "resolution at 0.143 [Å]", "s per epoch",
     ]  # fmt: skip
     rows = [re.findall(r"<td>(.*?)</td>", row) for row in text.split("<tr>")[1:]]
     assert rows[0][:4] == ["uncompressed", "all", "pixels", "224"]
     assert rows[2][:5] == ["zernike", "6", "zernike", "6", "97.3214"]
-    assert rows[2][6:12] == ["51.000", "1.500", "0.120", "0.170", "1.17", "0.67"]
+    assert rows[2][7:13] == ["51.000", "1.500", "0.120", "0.170", "1.17", "0.67"]
     assert "&lt; 0.87" in text  # a bound: the curve never falls below
+    assert "One seed." in text
+    assert "±" not in text
     for outside in ("http", "<script", "<link", "src="):
         assert outside not in text
+
+
+def test_page_tells_the_spread_over_seeds_and_what_it_is(tmp_path: Path) -> None:
+    write_page(add_sizes(over_seeds(), compressed(tmp_path)), tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Means over 3 seeds" in text
+    assert "± is the standard deviation of one seed, not the error of the mean" in text
+    rows = [re.findall(r"<td>(.*?)</td>", row) for row in text.split("<tr>")[1:]]
+    assert len(rows) == 3
+    assert rows[2][:5] == ["zernike", "6", "zernike", "6", "97.3214"]
+    assert rows[2][7:11] == [
+        "0.120 ± 0.030", "0.170 ± 0.030", "1.17 ± 0.30", "&lt; 0.67 ± 0.00",
+    ]  # fmt: skip
 
 
 def test_pages_escape_names_from_files(tmp_path: Path) -> None:
@@ -145,14 +238,15 @@ def test_provenance_page_tells_software_runs_jobs_and_configuration(
         )
         for size in (3, 6)
     }  # fmt: skip
-    jobs = tmp_path / "jobs" / "compress" / "zernike"
+    jobs = tmp_path / "made" / "seed_1" / "benchmarks" / "compress" / "zernike"
     jobs.mkdir(parents=True)
     (jobs / "3.tsv").write_text("s\th:m:s\tmax_rss\n12.34\t0:00:12\t456.78\n")
-    write_provenance(tmp_path / "p.html", study, results, tmp_path / "jobs")
+    write_provenance(tmp_path / "p.html", study, results.items(), tmp_path / "made")
     text = (tmp_path / "p.html").read_text(encoding="utf-8")
     assert text.count("9.8.7") == 1
-    for cell in ("zernike/3", "zernike/6", "0.125", "300", "compress/zernike/3", "12.3", "456.8"):
+    for cell in ("zernike/3", "zernike/6", "0.125", "300", "12.3", "456.8"):
         assert f"<td>{cell}</td>" in text
+    assert "<td>seed_1/compress/zernike/3</td>" in text
     found = re.search(r"<pre>(.*)</pre>", text, re.DOTALL)
     assert found is not None
     assert json.loads(found[1].replace("&quot;", '"')) == study.model_dump(mode="json")

@@ -11,7 +11,6 @@ from typing import Any
 
 import h5py
 import numpy as np
-import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT, skip_unless, snakemake
@@ -19,8 +18,10 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from skimage.io import imread
 
+from ptychobasis.compressed import read_compressed
 from ptychobasis.dataset import read_dataset
 from ptychobasis.results import read_reconstruction
+from ptychobasis.tables import read_csv
 
 FIGURES = ("masks", "fsc", "slices", "quality")
 MINIATURE = ("--configfile", "config/test.yaml")
@@ -40,7 +41,8 @@ def test_all_figures_are_drawn(miniature: Path) -> None:
 
 
 def test_tables_hold_every_variant(miniature: Path) -> None:
-    summary = pd.read_csv(miniature / "results/test/tables/summary.csv", dtype={"size": str})
+    summary = read_csv(miniature / "results/test/tables/summary.csv")
+    assert set(summary["seed"]) == {1}
     variants = set(summary["sweep"] + "/" + summary["size"])
     expected = {"zernike/3", "zernike/6", "binning/3", "svd/3"}
     assert variants == expected | {"bright-field/all", "uncompressed/all"}
@@ -57,32 +59,32 @@ def test_tables_hold_every_variant(miniature: Path) -> None:
 
 def test_results_are_complete_and_say_how_they_were_made(miniature: Path) -> None:
     folder = miniature / "results/test"
-    dataset = read_dataset(folder / "dataset.h5")
+    dataset = read_dataset(folder / "seed_1/dataset.h5")
     assert dataset.scan_shape == (4, 5)
     assert dataset.truth is not None
-    result = read_reconstruction(folder / "reconstructions/zernike/6.h5")
+    result = read_reconstruction(folder / "seed_1/reconstructions/zernike/6.h5")
     assert result.run.stored_values == 6
     assert len(result.loss) == result.config["epochs"] == 4
     assert result.loss[-1] < result.loss[0]
-    with h5py.File(folder / "compressed/zernike/6.h5") as file:
+    with h5py.File(folder / "seed_1/compressed/zernike/6.h5") as file:
         assert file["coefficients"].shape == (4, 5, 6)
     checks = json.loads((folder / "crystal/checks.json").read_text())
     assert checks
     page = (folder / "provenance.html").read_text()
-    for text in ("torch", "reconstruct/zernike/6", "s per epoch", "sigma_angstrom", "seed"):
+    for text in ("torch", "seed_1/reconstruct/zernike/6", "s per epoch", "sigma_angstrom", "seeds"):
         assert text in page
 
 
 def test_logs_and_benchmarks_are_written_for_every_job(miniature: Path) -> None:
     folder = miniature / "results/test"
-    logs = {p.relative_to(folder / "logs").with_suffix("") for p in folder.rglob("logs/**/*.log")}
-    times = {
-        p.relative_to(folder / "benchmarks").with_suffix("")
-        for p in folder.rglob("benchmarks/**/*.tsv")
-    }
-    assert logs == times
-    assert Path("reconstruct/zernike/6") in logs
-    assert "epoch 4 of 4: loss" in (folder / "logs/reconstruct/zernike/6.log").read_text()
+
+    def jobs_of(kind: str) -> set[str]:
+        files = (path.relative_to(folder) for path in folder.rglob(f"{kind}/**/*.*"))
+        return {str(file.with_suffix("")).replace(f"{kind}/", "") for file in files}
+
+    assert jobs_of("logs") == jobs_of("benchmarks")
+    assert {"crystal", "seed_1/evaluate", "seed_1/reconstruct/zernike/6"} <= jobs_of("logs")
+    assert "epoch 4 of 4: loss" in (folder / "seed_1/logs/reconstruct/zernike/6.log").read_text()
 
 
 def test_a_second_run_has_nothing_to_do(miniature: Path) -> None:
@@ -96,12 +98,12 @@ def test_a_second_run_has_nothing_to_do(miniature: Path) -> None:
     [
         (
             {"sweeps": {"zernike": {"reconstruction": {"epochs": 5}}}},
-            {"reconstruct", "evaluate", "provenance", "figure_fsc", "figure_slices"}
+            {"reconstruct", "evaluate", "gather", "provenance", "figure_fsc", "figure_slices"}
             | {"figure_quality"},
         ),
         (
             {"evaluation": {"apodisation_angstrom": 0.8}},
-            {"evaluate", "figure_fsc", "figure_quality"},
+            {"evaluate", "gather", "figure_fsc", "figure_quality"},
         ),
     ],
 )
@@ -125,13 +127,47 @@ def test_how_often_checkpoints_are_written_changes_no_result(
     assert "Nothing to be done" in dry.stdout + dry.stderr
 
 
+def test_bytes_and_doses_are_drawn_where_sweeps_differ_in_them(
+    miniature: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(miniature, tmp_path / "copy")
+    (tmp_path / "copy/overlay.yaml").write_text(
+        "sweeps:\n"
+        "  svd-int8: {basis: svd, sizes: [3], store: int8, dose_electrons_per_angstrom2: 1e4}\n"
+        "  noisy: {basis: pixels, dose_electrons_per_angstrom2: 1e4}\n"
+    )
+    done = snakemake(tmp_path / "copy", *MINIATURE, "overlay.yaml")
+    assert done.returncode == 0, done.stderr[-3000:]
+    results = tmp_path / "copy/results/test"
+    assert min(imread(results / "figures/rate.png").shape[:2]) > 300
+    read = {name: read_compressed(results / f"seed_1/compressed/{name}.h5") for name in (
+        "svd-int8/3", "noisy/all", "uncompressed/all",
+    )}  # fmt: skip
+    counts = read["noisy/all"].coefficients * 1e4 * 1.5**2  # electrons of one pattern
+    np.testing.assert_allclose(counts, np.rint(counts), atol=0.01)
+    # the masks come from the noisy patterns, and so do the stored numbers
+    noisy = read["noisy/all"].basis.adjoint(read["noisy/all"].coefficients)
+    seen = noisy[:, read["svd-int8/3"].basis.support]
+    vectors = np.linalg.svd(seen.astype(float), full_matrices=False)[2][:3]
+    masks = read["svd-int8/3"].basis.matrix
+    assert masks is not None
+    np.testing.assert_allclose(np.abs(np.sum(masks * vectors, axis=1)), 1, atol=1e-4)
+    exact, stored = seen @ np.asarray(masks).T, read["svd-int8/3"].coefficients
+    assert (np.abs(stored - exact) <= 0.51 / 127 * np.abs(exact).max(axis=0)).all()
+    summary = read_csv(results / "tables/summary.csv").groupby("sweep").first()
+    assert summary["raw_bytes_per_pattern"]["noisy"] == 3200
+    assert 0 < summary["lossless_bytes_per_pattern"]["noisy"] < 1600
+    assert summary["store"]["svd-int8"] == "int8"
+    assert summary["bytes_per_pattern"]["svd-int8"] < summary["bytes_per_pattern"]["svd"]
+
+
 def test_phonon_configurations_that_are_there_are_kept(miniature: Path, tmp_path: Path) -> None:
     """So a simulation that was stopped goes on with the configurations that are missing."""
     overlay = tmp_path / "overlay.yaml"
     overlay.write_text("simulation: {frozen_phonons: {configurations: 3}}\n")
     dry = snakemake(miniature, *MINIATURE, str(overlay), "--dry-run")
     assert dry.returncode == 0, dry.stderr[-2000:]
-    simulated = re.findall(r"output: results/test/simulation/phonon_(\d+)\.h5", dry.stdout)
+    simulated = re.findall(r"output: results/test/seed_1/simulation/phonon_(\d+)\.h5", dry.stdout)
     assert sorted(simulated) == ["1", "2"]
 
 
@@ -139,18 +175,46 @@ def test_a_study_starts_from_anyones_data_set(miniature: Path, tmp_path: Path) -
     study = yaml.safe_load((ROOT / "config/test.yaml").read_text())
     for block in ("crystal", "microscope", "scan", "detector", "simulation"):
         del study[block]
-    study["study"] = "mine"
-    study["dataset"] = {"file": "mine.h5"}
-    shutil.copy(miniature / "results/test/dataset.h5", tmp_path / "mine.h5")
+    study |= {"study": "mine", "seeds": [1, 2], "dataset": {"file": "mine.h5"}}
+    shutil.copy(miniature / "results/test/seed_1/dataset.h5", tmp_path / "mine.h5")
     with h5py.File(tmp_path / "mine.h5", "a") as file:
         del file["truth"]  # nobody knows the truth of a measurement
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(study))
     done = snakemake(tmp_path, "--configfile", "mine.yaml")
     assert done.returncode == 0, done.stderr[-3000:]
-    ours = read_reconstruction(miniature / "results/test/reconstructions/svd/3.h5")
-    theirs = read_reconstruction(tmp_path / "results/mine/reconstructions/svd/3.h5")
-    np.testing.assert_array_equal(theirs.phase, ours.phase)
-    assert all((tmp_path / f"results/mine/figures/{name}.png").exists() for name in FIGURES)
+    ours = read_reconstruction(miniature / "results/test/seed_1/reconstructions/svd/3.h5")
+    results = tmp_path / "results/mine"
+    first, second = (
+        read_reconstruction(results / f"seed_{seed}/reconstructions/svd/3.h5") for seed in (1, 2)
+    )
+    np.testing.assert_array_equal(first.phase, ours.phase)
+    assert (second.phase != ours.phase).any()  # another start, another order
+    assert all((results / f"figures/{name}.png").exists() for name in FIGURES)
+    # patterns that are the same for every seed are compressed once
+    assert [path.parent.parent for path in results.rglob("compressed/svd/3.h5")] == [
+        results / "compressed"
+    ]
+    summary = read_csv(results / "tables/summary.csv")
+    itself = summary[summary["sweep"] == "uncompressed"]
+    assert set(itself["seed"]) == {1, 2}
+    np.testing.assert_allclose(itself["mean_fsc"], 1, atol=1e-6)  # each with that of its own seed
+    page = (results / "tables/summary.html").read_text()
+    assert "Means over 2 seeds" in page
+    assert " ± " in page
+
+
+def test_another_seed_leaves_the_first_as_it_is(miniature: Path, tmp_path: Path) -> None:
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("seeds: [1, 2]\n")
+    dry = snakemake(miniature, *MINIATURE, str(overlay), "--dry-run")
+    assert dry.returncode == 0, dry.stderr[-2000:]
+    made = re.findall(r"^    output: (.*)", dry.stdout, re.MULTILINE)
+    assert not [files for files in made if "seed_1/" in files]
+    assert len([files for files in made if "seed_2/reconstructions" in files]) == 6
+    assert jobs(dry.stdout) == {
+        "simulate_phonon", "average_phonons", "check_dataset", "compress", "reconstruct",
+        "evaluate", "gather", "provenance", "figure_fsc", "figure_quality",
+    }  # fmt: skip
 
 
 def test_a_crystal_from_a_file_is_built_and_described(tmp_path: Path) -> None:
@@ -168,7 +232,7 @@ def test_a_broken_data_set_stops_with_one_sentence(miniature: Path, tmp_path: Pa
     for block in ("crystal", "microscope", "scan", "detector", "simulation"):
         del study[block]
     study["dataset"] = {"file": "mine.h5"}
-    shutil.copy(miniature / "results/test/dataset.h5", tmp_path / "mine.h5")
+    shutil.copy(miniature / "results/test/seed_1/dataset.h5", tmp_path / "mine.h5")
     with h5py.File(tmp_path / "mine.h5", "a") as file:
         file["patterns"][1, 2, 3, 4] = -1
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(study))

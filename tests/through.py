@@ -19,7 +19,7 @@ def differentiable(
     class Through(torch.autograd.Function):
         @staticmethod
         def forward(ctx: Any, phase: torch.Tensor) -> torch.Tensor:
-            value, gradient = model.loss_and_gradient(phase.detach(), spectrum, batch, loss)
+            value, gradient, _ = model.loss_and_gradient(phase.detach(), spectrum, batch, loss)
             ctx.save_for_backward(gradient)
             return phase.new_tensor(value)
 

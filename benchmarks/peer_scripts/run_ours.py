@@ -5,7 +5,7 @@ from record import arguments  # first: it sets the threads
 # isort: split
 import torch
 
-from ptychobasis.bases import Request, pixels
+from ptychobasis.bases import Request, build_basis
 from ptychobasis.compressed import Compressed
 from ptychobasis.config import ReconstructionConfig
 from ptychobasis.dataset import scattering
@@ -17,7 +17,7 @@ data, recorder, settings = arguments()
 
 grid = Grid((data.pixels, data.pixels), (data.sampling, data.sampling))
 optics = Optics(data.energy, data.semi_angle, data.defocus, grid)
-basis = pixels(Request(optics))
+basis = build_basis("pixels", Request(optics))
 compressed = Compressed(
     coefficients=basis.forward(data.patterns).reshape(-1, basis.size),
     positions=data.positions.reshape(-1, 2),

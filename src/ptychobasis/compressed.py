@@ -1,7 +1,7 @@
 """The compressed file: coefficients, masks and calibration, enough to reconstruct from."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ptychobasis.bases import Basis
 from ptychobasis.files import (
     LOSSLESS,
+    SMALLEST,
     create_hdf5,
     create_scan,
     open_hdf5,
@@ -19,9 +20,11 @@ from ptychobasis.files import (
     read_optics,
     read_positions,
     read_text,
+    stored_bytes,
     write_calibration,
 )
 from ptychobasis.optics import Optics
+from ptychobasis.storage import Coefficients, decode
 
 FORMAT = "ptychobasis-compressed"
 
@@ -59,7 +62,7 @@ def write_compressed(
     optics: Optics,
     positions: NDArray[np.floating],
     basis: Basis,
-    coefficients: Iterable[NDArray[np.floating]],
+    coefficients: Coefficients,
     about: Mapping[str, Any] | None = None,
     scattering: NDArray[np.floating] | None = None,
 ) -> None:
@@ -70,7 +73,7 @@ def write_compressed(
         optics: probe and detector.
         positions: ``(scan_y, scan_x, 2)``, scan positions as (y, x) [Å].
         basis: the masks.
-        coefficients: blocks ``(n, masks)`` of any n in the order of the scan.
+        coefficients: what to store of the patterns, see `storage.encode`.
         about: what to keep in the attribute ``provenance`` beside the versions.
         scattering: ``(2, n)``, see `Compressed`.
     """
@@ -79,16 +82,20 @@ def write_compressed(
         write_calibration(file, optics, positions)
         file.attrs["stored_values"] = basis.size
         file.attrs["detector_pixels"] = math.prod(optics.detector.shape)
-        data = create_scan(file, "coefficients", (sy, sx, basis.size), coefficients)
+        blocks, dtype, scale = coefficients
+        shape = (sy, sx, basis.size)
+        data = create_scan(file, "coefficients", shape, blocks, dtype, SMALLEST)
         for axis, label in enumerate(("scan_y", "scan_x", "mask")):
             data.dims[axis].label = label
+        if scale is not None:
+            file.create_dataset("scale", data=scale, **SMALLEST)
         if scattering is not None:
             file["scattering"] = np.asarray(scattering, np.float64)
         write_basis(file, "basis", basis)
 
 
 def read_compressed(path: str | Path) -> Compressed:
-    """Read a compressed file.
+    """Read a compressed file; the coefficients are what the stored numbers stand for.
 
     Raises:
         StudyError: the file, or what is wrong in it.
@@ -97,13 +104,21 @@ def read_compressed(path: str | Path) -> Compressed:
         basis = read_basis(file, "basis")
         stored = read_array(file, "coefficients", ("scan_y", "scan_x", basis.size))
         sy, sx, _ = stored.shape
+        scale = read_array(file, "scale", (basis.size,)) if "scale" in file else None
         positions = read_positions(file, (sy, sx))
         optics = read_optics(file, (basis.support.shape[0], basis.support.shape[1]))
         scattering = None
         if "scattering" in file:
             scattering = read_array(file, "scattering", (2, "frequencies")).astype(np.float64)
-    coefficients = stored.astype(np.float32, copy=False).reshape(sy * sx, basis.size)
+    coefficients = decode(stored, scale).reshape(sy * sx, basis.size)
     return Compressed(coefficients, positions.reshape(-1, 2), (sy, sx), basis, optics, scattering)
+
+
+def bytes_of_coefficients(path: str | Path) -> int:
+    """Bytes that coefficients and their scale take on disk, after lossless compression."""
+    with open_hdf5(path, FORMAT) as file:
+        keys = [key for key in ("coefficients", "scale") if key in file]
+    return sum(stored_bytes(path, key) for key in keys)
 
 
 def write_basis(file: Any, key: str, basis: Basis) -> None:

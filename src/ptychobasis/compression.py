@@ -1,6 +1,6 @@
 """From a data set to few numbers per pattern, with flat memory."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from ptychobasis.bases import Basis
 from ptychobasis.compressed import write_compressed
 from ptychobasis.dataset import BLOCK_BYTES, Dataset
 from ptychobasis.errors import StudyError
+from ptychobasis.storage import Store, encode
 
 _MOST_PIXELS = 2**14
 
@@ -23,6 +24,7 @@ def compress(
     path: str | Path,
     about: Mapping[str, Any] | None = None,
     scattering: NDArray[np.floating] | None = None,
+    store: Store = "float32",
     block_bytes: int = BLOCK_BYTES,
 ) -> None:
     """Write the inner products of every pattern with every mask to a compressed file.
@@ -34,13 +36,18 @@ def compress(
         about: what to keep in its attribute ``provenance`` beside the versions.
         scattering: ``(2, n)``, how far the mean pattern reaches, which tells a reconstruction
             how small its model may be; see `ptychobasis.dataset.scattering`.
+        store: how the inner products are stored, see `ptychobasis.storage`.
         block_bytes: the most that a block of patterns in memory may take.
     """
     _check_shape(dataset, basis.support)
     rows = _rows(basis.support)
     seen = replace(basis, support=basis.support[rows])
-    blocks = (seen.forward(patterns) for _, patterns in dataset.blocks(block_bytes, rows))
-    write_compressed(path, dataset.optics, dataset.positions, basis, blocks, about, scattering)
+
+    def blocks() -> Iterator[NDArray[np.float32]]:
+        return (seen.forward(patterns) for _, patterns in dataset.blocks(block_bytes, rows))
+
+    stored = encode(blocks, store)
+    write_compressed(path, dataset.optics, dataset.positions, basis, stored, about, scattering)
 
 
 def leading_vectors(

@@ -19,6 +19,7 @@ from ptychobasis.bases import BASES
 from ptychobasis.errors import StudyError, nearest
 from ptychobasis.grid import Grid
 from ptychobasis.optics import Optics
+from ptychobasis.storage import Store
 
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -173,6 +174,18 @@ class ReconstructionConfig(Section):
     """Weight of the phase's slope within each slice, relative to that of the data."""
     band_limit_per_angstrom: Positive | None = None
     """Frequency beyond which the phase is zeroed after each step [1/Å]; null: none."""
+    probe: Literal["known", "joint"] = "known"
+    """Whether the probe is that of the optics, or optimised together with the object."""
+    probe_defocus_angstrom: float | None = None
+    """Defocus of the probe at the start [Å]; null: the data set's."""
+    focus_search_angstrom: NonNegative = 0.0
+    """Search the defocus this far around that of the start first [Å]; 0: do not."""
+    probe_step: Positive = 0.02
+    """Largest change of a joint probe's spectrum by its first step, as a share of its maximum."""
+    probe_start_epoch: Annotated[int, Field(ge=0)] = 20
+    """Epochs before a joint probe starts to change."""
+    probe_band_limit: bool = True
+    """Keep a joint probe's spectrum within the condenser aperture."""
     checkpoint_seconds: NonNegative = 30.0
     """Time between checkpoints [s]; a reconstruction that was killed goes on from the last."""
     device: Device = "auto"
@@ -190,6 +203,10 @@ class Sweep(Section):
     """Zernike only: refuse sizes that end within a radial order."""
     masks_file: Path | None = None
     """Basis file only: masks (masks, y, x) in a .npy file or in /masks of an HDF5 file."""
+    store: Store = "float32"
+    """Type of the stored numbers; float16 and int8 with a scale for each mask."""
+    dose_electrons_per_angstrom2: Positive | None = None
+    """Dose [electrons/Å²] of Poisson noise of this sweep's patterns; null: as simulated."""
     reconstruction: ReconstructionConfig = ReconstructionConfig()
     """Keys of the reconstruction that this sweep sets differently."""
 
@@ -221,8 +238,8 @@ class Study(Section):
 
     study: Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")]
     """Name of the study; everything it makes is in results/{study}/."""
-    seed: Annotated[int, Field(ge=0)] = 1
-    """Seed of all random numbers."""
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (1,)
+    """Seeds of the random numbers: everything from the phonons on is done once for each."""
     crystal: Crystal | None = None
     """The sample."""
     microscope: Microscope | None = None
@@ -282,13 +299,19 @@ class Study(Section):
             for label in (map(str, sweep.sizes) if sweep.sizes else ["all"])
         ]
 
-    def seed_of(self, sweep: str, size: str) -> int:
-        """Seed of one reconstruction: none shares its random start with another.
+    def doses(self) -> list[float]:
+        """All doses that sweeps ask for [electrons/Å²], ascending."""
+        asked = (sweep.dose_electrons_per_angstrom2 for sweep in self.sweeps.values())
+        return sorted({dose for dose in asked if dose is not None})
 
-        With a shared start the agreement with the reference would not tell how well the data
-        determine the object.
-        """
-        return zlib.crc32(f"{self.seed}/{sweep}/{size}".encode())
+    def plain_sweeps(self) -> list[str]:
+        """Sweeps stored as float32 from patterns without a dose of their own; or all."""
+        plain = [
+            name
+            for name, sweep in self.sweeps.items()
+            if sweep.store == "float32" and sweep.dose_electrons_per_angstrom2 is None
+        ]
+        return plain or list(self.sweeps)
 
     def recon(self, sweep: str) -> ReconstructionConfig:
         """The reconstruction block with what `sweep` sets differently.
@@ -303,6 +326,15 @@ class Study(Section):
         return self.reconstruction.model_copy(
             update={key: getattr(own, key) for key in own.model_fields_set}
         )
+
+
+def derived_seed(*names: object) -> int:
+    """Seed of one job, such as ``derived_seed(1, "svd", "36")``: none shares it with another.
+
+    Were the random starts of reconstructions shared, the agreement with the reference would not
+    tell how well the data determine the object.
+    """
+    return zlib.crc32("/".join(map(str, names)).encode())
 
 
 def load_study(

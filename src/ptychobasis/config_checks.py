@@ -30,7 +30,7 @@ def problems(study: Study) -> list[str]:
     """
     stages = (
         (_parts, _files),
-        (_crystal, _phonons, _sweeps, _labels, _slices, _losses),
+        (_seeds, _crystal, _phonons, _sweeps, _labels, _slices, _losses),
         *GEOMETRY,
     )
     for stage in stages:
@@ -78,6 +78,11 @@ def _files(study: Study) -> Iterator[str]:
 def _near_file(path: Path) -> str:
     folder = path.parent
     return nearest(path.name, [p.name for p in folder.iterdir()]) if folder.is_dir() else ""
+
+
+def _seeds(study: Study) -> Iterator[str]:
+    if len(set(study.seeds)) < len(study.seeds):
+        yield f"seeds is {list(study.seeds)}; allowed: each seed once"
 
 
 def _crystal(study: Study) -> Iterator[str]:
@@ -129,6 +134,8 @@ def _elements(study: Study) -> set[str]:
 def _sweeps(study: Study) -> Iterator[str]:
     for name, sweep in study.sweeps.items():
         yield from _sweep(f"sweeps.{name}", sweep)
+        if sweep.dose_electrons_per_angstrom2 is not None:
+            yield from _dose(study, f"sweeps.{name}.dose_electrons_per_angstrom2")
 
 
 def _sweep(key: str, sweep: Sweep) -> Iterator[str]:
@@ -159,6 +166,16 @@ def _sweep(key: str, sweep: Sweep) -> Iterator[str]:
                     f"{key}.sizes holds {size}, which ends within a radial order; allowed: 1, 3, "
                     f"6, 10, 15, ... (nearest: {below}, {above}), or complete_orders: false"
                 )
+
+
+def _dose(study: Study, key: str) -> Iterator[str]:
+    if study.simulation is None:
+        yield f"{key} is given for a ready data set, which has its own noise; allowed: null"
+    elif study.simulation.dose_electrons_per_angstrom2 is not None:
+        yield (
+            f"{key} is given beside simulation.dose_electrons_per_angstrom2, which adds noise to "
+            "the data of all sweeps; allowed: one of the two, the other null"
+        )
 
 
 def _labels(study: Study) -> Iterator[str]:

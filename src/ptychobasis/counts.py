@@ -1,83 +1,68 @@
-"""How many numbers a reconstruction knows, and how many it looks for.
+"""Counted electrons: a data set without noise, recorded with a dose."""
 
-The object has ever more pixels towards its border that ever fewer probes reach. Counted are those
-that get at least a quarter of the largest dose of their slice: about the area of the scan, each
-position with its share of one step squared, and no gaps between positions that lie as close as
-the probe is wide. Fewer than these are asked by what the data can
-carry: bright-field patterns are interferences of waves within the aperture, so the object shows
-only up to twice its radius (Rodenburg, McCallum and Nellist, Ultramicroscopy 48 (1993) 304). A real
-image of area A without frequencies above q holds π q² A independent numbers.
-"""
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import fftconvolve
 
-from ptychobasis.grid import Grid
-from ptychobasis.multislice import Windows, propagator, squared_frequencies
-from ptychobasis.results import Counts
+from ptychobasis.dataset import Dataset, write_dataset
+from ptychobasis.errors import StudyError
+from ptychobasis.files import stored_bytes
 
-LEAST_DOSE = 0.25  # share of the largest dose in its slice from which on a pixel counts
-_ROUNDING = 1e-9  # of frequencies at the very limit
+_MOST = np.iinfo(np.uint16).max
 
 
-def illumination(
-    windows: Windows,
-    spectrum: NDArray[np.complexfloating],
-    wavelength: float = 0.0,
-    depths: tuple[float, ...] = (0.0,),
-) -> NDArray[np.float64]:
-    """Intensity that the probes of all positions put into each pixel: ``(depths, y, x)``.
+class CountBytes(NamedTuple):
+    """What the counts of one pattern take [bytes].
 
-    The probes spread as in vacuum, and stand on the pixel nearest to their position.
+    Attributes:
+        raw: as they come, two bytes each.
+        lossless: on disk, with a lossless filter.
+    """
+
+    raw: float
+    lossless: float
+
+
+def count_electrons(dataset: Dataset, path: str | Path, electrons: float, seed: int) -> None:
+    """Write Poisson counts of every pattern as a data set of 16-bit integers.
+
+    All that is compressed from that file has the same noise, whatever pixels it looks at.
 
     Args:
-        windows: layout of the object and of the scan.
-        spectrum: ``(y, x)`` of the probe on the window's grid, the zero frequency first.
-        wavelength: of the electrons [Å].
-        depths: below the entrance surface [Å].
+        dataset: patterns without noise, as fractions of the incident electrons.
+        path: of the data set to write; it holds no truth.
+        electrons: incident per pattern.
+        seed: of the noise.
+
+    Raises:
+        StudyError: a pixel counts more electrons than 16 bits hold.
     """
-    height, width = windows.grid.shape
-    visits = np.zeros((windows.shape[0] - height + 1, windows.shape[1] - width + 1))
-    np.add.at(visits, tuple(windows.starts.T), 1.0)
-    doses = []
-    for depth in depths:
-        wave = spectrum * propagator(windows.grid, wavelength, depth)
-        probe = np.abs(np.fft.fftshift(np.fft.ifft2(wave, norm="ortho"))) ** 2
-        doses.append(fftconvolve(visits, probe))
-    return np.stack(doses)
+    generator = np.random.default_rng(seed)
+    counts = (generator.poisson(block * electrons) for _, block in dataset.blocks())
+    blocks = _in_16_bits(counts, electrons)
+    write_dataset(path, dataset.optics, dataset.positions, blocks, electrons=electrons)
 
 
-def count(
-    knowns: tuple[int, int],
-    dose: NDArray[np.floating],
-    windows: Windows,
-    aperture: float,
-    band_limit: float | None = None,
-) -> Counts:
-    """Count what is known and what is looked for.
-
-    Args:
-        knowns: numbers per pattern that are compared with stored ones, and with zero.
-        dose: ``(slices, y, x)``, see `illumination`.
-        windows: layout of the object and of the scan.
-        aperture: radius of the bright-field disc [1/Å].
-        band_limit: of the object [1/Å]; None: all that its pixels can hold.
-    """
-    patterns = len(windows.starts)
-    largest = dose.max(axis=(1, 2), keepdims=True)
-    pixels = np.count_nonzero(dose >= LEAST_DOSE * largest)
-    object_grid = Grid(windows.shape, windows.grid.sampling)
-    most = np.inf if band_limit is None else band_limit
-    return Counts(
-        patterns=patterns,
-        knowns=knowns[0] * patterns,
-        zeros=knowns[1] * patterns,
-        unknowns=round(pixels * _share(object_grid, most)),
-        unknowns_in_band=round(pixels * _share(object_grid, min(most, 2 * aperture))),
-    )
+def bytes_of_counts(path: str | Path) -> CountBytes:
+    """What the patterns that `count_electrons` wrote take, each."""
+    with h5py.File(path, "r") as file:
+        patterns = file["patterns"]
+        points = patterns.shape[0] * patterns.shape[1]
+        raw = patterns.size * patterns.dtype.itemsize / points
+    return CountBytes(raw, stored_bytes(path, "patterns") / points)
 
 
-def _share(grid: Grid, limit: float) -> float:
-    """Share of the Fourier pixels of a grid with frequencies up to `limit` [1/Å]."""
-    return float(np.mean(squared_frequencies(grid) <= limit**2 * (1 + _ROUNDING)))
+def _in_16_bits(
+    blocks: Iterable[NDArray[np.integer]], electrons: float
+) -> Iterator[NDArray[np.uint16]]:
+    for block in blocks:
+        if block.max() > _MOST:
+            raise StudyError(
+                f"{electrons:g} electrons per pattern put {block.max()} of them into one pixel; "
+                f"allowed: a dose that leaves no more than {_MOST}, what 16 bits hold"
+            )
+        yield block.astype(np.uint16)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ptychobasis.errors import StudyError
 from ptychobasis.files import (
     LOSSLESS,
+    SMALLEST,
     create_hdf5,
     create_scan,
     find_array,
@@ -230,9 +231,10 @@ def write_dataset(
     path: str | Path,
     optics: Optics,
     positions: NDArray[np.floating],
-    patterns: Iterable[NDArray[np.floating]],
+    patterns: Iterable[NDArray[Any]],
     truth: Truth | None = None,
     about: Mapping[str, Any] | None = None,
+    electrons: float | None = None,
 ) -> None:
     """Write a data set, block by block.
 
@@ -244,12 +246,19 @@ def write_dataset(
             the incident electrons; an array ``(scan_y, scan_x, ky, kx)`` is such a sequence.
         truth: the potential, if it is known.
         about: what to keep in the attribute ``provenance`` beside the versions.
+        electrons: incident per pattern; if given, `patterns` are 16-bit counts.
     """
     sy, sx, _ = positions.shape
     with create_hdf5(path, FORMAT, about) as file:
         write_calibration(file, optics, positions)
-        data = create_scan(file, "patterns", (sy, sx, *optics.detector.shape), patterns)
-        data.attrs["units"] = "fraction of the incident electrons per pixel"
+        shape = (sy, sx, *optics.detector.shape)
+        if electrons is None:
+            data = create_scan(file, "patterns", shape, patterns)
+            data.attrs["units"] = "fraction of the incident electrons per pixel"
+        else:
+            data = create_scan(file, "patterns", shape, patterns, np.uint16, SMALLEST)
+            data.attrs["units"] = "electrons per pixel"
+            data.attrs["incident_electrons"] = electrons
         _label_axes(file, optics, positions)
         if truth is not None:
             item = file.create_dataset("truth/potential", data=truth.potential, **LOSSLESS)

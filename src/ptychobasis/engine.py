@@ -7,7 +7,10 @@ For slices s = 1..S with transmission t_s = exp(iφ_s) and Fresnel propagators P
 where ψ_1 is the probe at the scan position (Cowley and Moodie 1957; Kirkland 2020, ch. 6).
 The adjoint is written by hand. With χ_S = F⁻¹ (2 ∂L/∂I · F e_S) at the last slice,
 
-    ∂L/∂φ_s = Im(χ_s e_s*),    χ_{s-1} = F⁻¹ P_{s-1}* F (t_s* χ_s).
+    ∂L/∂φ_s = Im(χ_s e_s*),    χ_{s-1} = F⁻¹ P_{s-1}* F (t_s* χ_s),
+
+and, where ψ_1 = F⁻¹ (R A) with the ramp R of the scan position and the probe's spectrum A,
+2 ∂L/∂A* = Σ R* F (t_1* χ_1) over the positions.
 
 It is carried as its conjugate, so that neither waves nor propagators need to be conjugated:
 χ_{s-1}* = F P_{s-1} F⁻¹ (t_s χ_s*), because F⁻¹ x* = (F x)* where factors are left out.
@@ -16,6 +19,7 @@ It is carried as its conjugate, so that neither waves nor propagators need to be
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -31,6 +35,28 @@ from ptychobasis.plans import remembered_plans
 _CHUNK_BYTES = 8 * 2**20
 
 Loss = Callable[[torch.Tensor, NDArray[np.int64]], torch.Tensor]
+
+
+class Slope(NamedTuple):
+    """A loss and its gradients.
+
+    Attributes:
+        loss: of the batch.
+        phase: ``(slices, y, x)``, gradient with respect to the phase.
+        probe: ``(y, x)``, 2 ∂L/∂A* of the probe's spectrum A, which is what torch calls the
+            gradient of a complex tensor; None unless it was asked for.
+    """
+
+    loss: float
+    phase: torch.Tensor
+    probe: torch.Tensor | None
+
+    def plus(self, other: "Slope") -> "Slope":
+        """That of both batches, added up."""
+        probe = self.probe
+        if probe is not None and other.probe is not None:
+            probe = probe + other.probe
+        return Slope(self.loss + other.loss, self.phase + other.phase, probe)
 
 
 class _Buffers:
@@ -141,17 +167,16 @@ class Multislice:
         spectrum: torch.Tensor,
         batch: NDArray[np.int64],
         loss: Loss,
-    ) -> tuple[float, torch.Tensor]:
-        """A loss of the patterns, and its gradient with respect to the phase.
+        probe: bool = False,
+    ) -> Slope:
+        """A loss of the patterns, and its gradient with respect to phase and probe.
 
         Args:
             phase: ``(slices, y, x)`` of the whole object [rad].
             spectrum: ``(y, x)`` of the probe on the window's grid, the zero frequency first.
             batch: ``(batch,)``, indices of scan positions.
             loss: of ``(n, ky, kx)`` intensities at n of these positions, per position.
-
-        Returns:
-            The loss of the batch, and ``(slices, y, x)``.
+            probe: whether the gradient of the probe is wanted, for one more transform.
         """
         transmission = torch.complex(torch.cos(phase), torch.sin(phase))
         chunks = self._chunks(batch)
@@ -160,8 +185,9 @@ class Multislice:
             for count in {len(chunk) for chunk in share}:
                 self._prepared(i, count)  # FFTW plans in one thread at a time
 
-        def work(worker: int) -> tuple[float, torch.Tensor]:
+        def work(worker: int) -> Slope:
             total, gradient = 0.0, torch.zeros_like(phase)
+            of_probe = torch.zeros_like(spectrum) if probe else None
             for chunk in shares[worker]:
                 buffers = self._prepared(worker, len(chunk))
                 self._forward(buffers, transmission, spectrum, chunk)
@@ -170,18 +196,18 @@ class Multislice:
                     value = loss(intensities, chunk) * (len(chunk) / len(batch))
                 (slope,) = torch.autograd.grad(value, intensities)
                 self._adjoint(buffers, transmission, slope, gradient, chunk)
+                if of_probe is not None:
+                    of_probe += self._to_probe(buffers, chunk)
                 total += float(value.detach())
-            return total, gradient
+            return Slope(total, gradient, of_probe)
 
         if self.threads == 1:
-            total, gradient = work(0)
-        else:
-            with ThreadPoolExecutor(self.threads) as pool:
-                results = list(pool.map(work, range(self.threads)))
-            total, gradient = results[0]
-            for more, other in results[1:]:
-                total, gradient = total + more, gradient + other
-        return total, gradient
+            return work(0)
+        with ThreadPoolExecutor(self.threads) as pool:
+            first, *others = pool.map(work, range(self.threads))
+        for other in others:
+            first = first.plus(other)
+        return first
 
     def _chunks(self, batch: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """Cut a batch into pieces whose waves fit the cache, as many for each thread."""
@@ -236,3 +262,10 @@ class Multislice:
                 buffers.inverse_wave()
                 wave.mul_(self._propagators[s - 1])
                 buffers.forward_wave()
+
+    def _to_probe(self, buffers: _Buffers, chunk: NDArray[np.int64]) -> torch.Tensor:
+        """2 ∂L/∂A* of the chunk, from what `_adjoint` leaves in front of the first slice."""
+        buffers.inverse_wave()
+        rows, columns = (ramp[torch.as_tensor(chunk)] for ramp in self._ramps)
+        total = torch.einsum("nyx,ny,nx->yx", buffers.wave, rows, columns)
+        return self._probe_factor * total.conj().resolve_conj()

@@ -1,15 +1,19 @@
 """Figures 2 and 4: correlation curves, and quality against stored numbers."""
 
-from collections.abc import Sequence
+import math
+import string
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from ptychobasis.figures import COLOURS, MARKERS, new_figure, pretty
+from ptychobasis.figures import COLOURS, DASHES, MARKERS, new_figure, pretty
 
+Float = NDArray[np.floating]
 _SHORT = {"reference": "uncompressed", "truth": "true potential"}
 _AGAINST = {"reference": "the uncompressed reconstruction", "truth": "the true potential"}
 
@@ -18,7 +22,8 @@ def draw_fsc(curves: pd.DataFrame, reference: str, band: tuple[float, float]) ->
     """Draw FSC curves of the volume: a column for each sweep, a row for each comparison.
 
     Args:
-        curves: from `evaluation.evaluate`.
+        curves: from `tables.gather`; means over the seeds are drawn, and bands from the lowest
+            to the highest.
         reference: sweep/size of the reference; it is not drawn against itself.
         band: frequencies that the mean is taken over, shaded [1/Å].
     """
@@ -43,7 +48,7 @@ def draw_fsc(curves: pd.DataFrame, reference: str, band: tuple[float, float]) ->
     for axes, sweeps in zip(grid[0], panels, strict=True):
         bases = volume.loc[volume["sweep"].isin(sweeps), "basis"]
         axes.set_title(", ".join(dict.fromkeys(map(pretty, bases))))
-    for letter, axes in zip("abcdefghijklmnop", grid.flat, strict=False):
+    for letter, axes in zip(string.ascii_lowercase, grid.flat, strict=False):
         axes.set_title(letter, loc="left", fontweight="bold")
     return figure
 
@@ -52,27 +57,35 @@ def draw_quality(summary: pd.DataFrame, band: tuple[float, float]) -> Figure:
     """Draw the mean FSC of the volume against stored numbers per pattern, all bases.
 
     Args:
-        summary: from `evaluation.evaluate`.
+        summary: from `tables.gather`; means over the seeds are drawn, and bands from the lowest
+            to the highest.
         band: frequencies that the mean is taken over [1/Å].
     """
     volume = summary[summary["slice"] == "volume"]
     columns = [name for name in _AGAINST if (volume["against"] == name).any()]
-    figure = new_figure(3.5 * len(columns) + 0.2, 3.1)
-    panels = figure.subplots(1, len(columns), squeeze=False)[0]
     sweeps = list(dict.fromkeys(volume["sweep"]))
+    per_row = 2 * len(columns) + 1
+    rows = math.ceil(len(sweeps) / per_row)
+    figure = new_figure(3.5 * len(columns) + 0.2, 3.0 + 0.17 * rows)
+    panels = figure.subplots(1, len(columns), squeeze=False)[0]
     for axes, against in zip(panels, columns, strict=True):
-        for sweep, colour, marker in zip(sweeps, _cycle(COLOURS, sweeps), _cycle(MARKERS, sweeps),
-                                         strict=True):  # fmt: skip
+        for index, sweep in enumerate(sweeps):
             part = volume[(volume["against"] == against) & (volume["sweep"] == sweep)]
-            part = part.sort_values("stored_values")
-            axes.plot(part["stored_values"], part["mean_fsc"], color=colour, marker=marker,
-                      markersize=4.5, label=_sweep_label(part, sweep))  # fmt: skip
+            sizes = part.groupby(["stored_values", "size"])["mean_fsc"].agg(["mean", "min", "max"])
+            stored, style = sizes.index.get_level_values("stored_values"), _line_style(index)
+            axes.plot(stored, sizes["mean"], markersize=4.5, label=_sweep_label(part, sweep),
+                      **style)  # fmt: skip
+            axes.fill_between(stored, sizes["min"], sizes["max"], color=style["color"],
+                              alpha=0.2, lw=0)  # fmt: skip
+            # a band has no width where a sweep has one size
+            axes.vlines(stored, sizes["min"], sizes["max"], color=style["color"], lw=1)
         axes.set_xscale("log")
         axes.set_xlabel("stored numbers per pattern")
         axes.set_title(f"against {_AGAINST[against]}")
         axes.grid(alpha=0.25, lw=0.5)
     panels[0].set_ylabel(f"mean FSC, {band[0]:g} to {band[1]:g} 1/Å")
-    panels[-1].legend(loc="lower right")
+    handles, labels = panels[-1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=per_row)
     for letter, axes in zip("ab", panels, strict=False):
         axes.set_title(letter, loc="left", fontweight="bold")
     return figure
@@ -92,7 +105,20 @@ def _draw_family(axes: Axes, part: pd.DataFrame, hidden: str) -> None:
     shades = mpl.colormaps["viridis"](np.linspace(0, 0.88, max(len(families), 2)))
     for ((stored, sweep, size), curve), shade in zip(families, shades, strict=False):
         if f"{sweep}/{size}" != hidden:
-            axes.plot(curve["q_per_angstrom"], curve["fsc"], color=shade, label=f"{stored}")
+            q, seeds = _on_shells_of_first(curve)
+            axes.plot(q, seeds.mean(0), color=shade, label=f"{stored}")
+            axes.fill_between(q, seeds.min(0), seeds.max(0), color=shade, alpha=0.25, lw=0)
+
+
+def _on_shells_of_first(curve: pd.DataFrame) -> tuple[Float, Float]:
+    """Frequencies ``(shells,)`` and correlation ``(seeds, shells)`` of one reconstruction.
+
+    Its pixels, and with them the shells, may differ a little between seeds, for its model is as
+    large as the patterns ask.
+    """
+    seeds = [part for _, part in curve.groupby("seed")]
+    q = seeds[0]["q_per_angstrom"].to_numpy()
+    return q, np.stack([np.interp(q, part["q_per_angstrom"], part["fsc"]) for part in seeds])
 
 
 def _frame(axes: Axes, band: tuple[float, float]) -> None:
@@ -109,5 +135,10 @@ def _sweep_label(part: pd.DataFrame, sweep: str) -> str:
     return name if sweep in (basis, "uncompressed") else f"{sweep} ({name})"
 
 
-def _cycle(values: Sequence[str], sweeps: Sequence[str]) -> list[str]:
-    return [values[index % len(values)] for index in range(len(sweeps))]
+def _line_style(index: int) -> dict[str, Any]:
+    """Colour, marker and dashes that no other of the first 84 lines has together."""
+    return {
+        "color": COLOURS[index % len(COLOURS)],
+        "marker": MARKERS[index % len(MARKERS)],
+        "linestyle": DASHES[index // len(COLOURS) % len(DASHES)],
+    }

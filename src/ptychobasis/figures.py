@@ -18,12 +18,19 @@ from ptychobasis.files import atomic
 
 # Okabe and Ito, safe for all common kinds of colour blindness
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "d", "*")
+DASHES = ("-", (0, (4, 1.5)))  # the second round of colours is dashed
 NAMES = {
     "pixels": "all pixels",
     "bright-field": "bright-field pixels",
     "binning": "binning",
+    "annular": "rings",
+    "segmented": "segments",
+    "moments": "moments and rings",
     "zernike": "Zernike",
+    "disc-harmonics": "disc harmonics",
+    "hadamard": "Walsh–Hadamard",
+    "random": "random signs",
     "svd": "SVD",
 }
 STYLE = {

@@ -91,7 +91,8 @@ class CoefficientLoss:
 
         Args:
             brightest: largest intensity of a pixel of the pattern.
-            density: largest intensity of the probe in a pixel of the object.
+            density: largest intensity of the probe in a pixel of the object; 1 for changes of
+                the probe itself, which are those of the wave.
         """
         slope = 2 * brightest * self._basis.norm() ** 2 if self.kind == "intensity" else 1.0
         return 4 * slope * density / self._scale

@@ -8,6 +8,7 @@ still computed on the pixels of the detector, by a last transform that is padded
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,10 +48,24 @@ def model_grids(data: Compressed, settings: ReconstructionConfig) -> tuple[Grid,
     if settings.window_angstrom is None:
         return detector, detector
     if settings.window_angstrom == "auto":
-        shape = smallest_window(data.optics, detector, settings.slice_depths_angstrom)
+        depths = settings.slice_depths_angstrom
+        shape = max(smallest_window(each, detector, depths) for each in _foci(data, settings))
     else:
         shape = _pixels_of(detector, settings.window_angstrom)
     return detector, Grid(shape, detector.sampling)
+
+
+def start_optics(data: Compressed, settings: ReconstructionConfig) -> Optics:
+    """Optics of the data, with the defocus that the reconstruction is to start from."""
+    if settings.probe_defocus_angstrom is None:
+        return data.optics
+    return replace(data.optics, defocus=settings.probe_defocus_angstrom)
+
+
+def _foci(data: Compressed, settings: ReconstructionConfig) -> list[Optics]:
+    """The optics that the start and a search of the focus may have, at their ends."""
+    optics, reach = start_optics(data, settings), settings.focus_search_angstrom
+    return [replace(optics, defocus=optics.defocus + sign * reach) for sign in (-1, 0, 1)]
 
 
 def fewest_pixels(optics: Optics, scattering: NDArray[np.floating] | None) -> tuple[int, int]:

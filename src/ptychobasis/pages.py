@@ -2,7 +2,7 @@
 
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -13,55 +13,60 @@ from ptychobasis.tables import write_html
 
 
 def write_provenance(
-    path: str | Path, study: Study, results: Mapping[str, Reconstruction], benchmarks: Path
+    path: str | Path, study: Study, results: Iterable[tuple[str, Reconstruction]], folder: Path
 ) -> None:
     """Write versions, devices, seeds, seconds and the complete configuration as one page.
 
     Args:
         path: of the page.
         study: the configuration.
-        results: the reconstructions by sweep/size.
-        benchmarks: folder of Snakemake's benchmark files.
+        results: label and reconstruction, looked at one after the other.
+        folder: of the study's results, with Snakemake's benchmark files.
     """
-    runs = pd.DataFrame(
-        {
-            "reconstruction": label,
-            "numbers": result.run.stored_values,
-            "device": result.run.device,
-            "seed": result.run.seed,
-            "epochs": len(result.loss),
-            "s per epoch": result.run.seconds_per_epoch,
-            "patterns per s": result.run.patterns_per_second,
-            "peak memory [MB]": result.run.peak_memory_bytes / 1e6,
-            "last loss": result.loss[-1],
-        }
-        for label, result in results.items()
-    )
-    versions = pd.DataFrame(
-        sorted({item for result in results.values() for item in (result.versions or {}).items()}),
-        columns=["made with", "version"],
+    rows, found = [], set()
+    for label, result in results:
+        rows.append(_run(label, result))
+        found |= set((result.versions or {}).items())
+    runs, versions = (
+        pd.DataFrame(rows),
+        pd.DataFrame(sorted(found), columns=["made with", "version"]),
     )
     parts = [
         _section("Software", versions.to_html(index=False, border=0, classes="left")),
         _section(
             "Reconstructions", runs.to_html(index=False, border=0, float_format="{:.4g}".format)
         ),
-        _section("Jobs", _jobs(benchmarks)),
+        _section("Jobs", _jobs(folder)),
         _section("Configuration", _configuration(study)),
     ]
     write_html(path, "Provenance", "", "".join(parts))
+
+
+def _run(label: str, result: Reconstruction) -> dict[str, object]:
+    return {
+        "reconstruction": label,
+        "numbers": result.run.stored_values,
+        "device": result.run.device,
+        "seed": result.run.seed,
+        "epochs": len(result.loss),
+        "s per epoch": result.run.seconds_per_epoch,
+        "patterns per s": result.run.patterns_per_second,
+        "peak memory [MB]": result.run.peak_memory_bytes / 1e6,
+        "last loss": result.loss[-1],
+    }
 
 
 def _section(title: str, content: str) -> str:
     return f"<h2>{title}</h2>{content}"
 
 
-def _jobs(benchmarks: Path) -> str:
+def _jobs(folder: Path) -> str:
     """Seconds and memory of every job, from Snakemake's benchmarks."""
     rows = []
-    for file in sorted(benchmarks.rglob("*.tsv")):
+    for file in sorted(folder.rglob("benchmarks/**/*.tsv")):
         run = pd.read_csv(file, sep="\t").iloc[-1]
-        name = str(file.relative_to(benchmarks).with_suffix(""))
+        parts = file.relative_to(folder).with_suffix("").parts
+        name = "/".join(part for part in parts if part != "benchmarks")
         rows.append({"job": name, "seconds": run["s"], "peak memory [MB]": run["max_rss"]})
     table = pd.DataFrame(rows, columns=["job", "seconds", "peak memory [MB]"])
     return table.to_html(index=False, border=0, float_format="{:.1f}".format, na_rep="-")

@@ -36,12 +36,11 @@ def scan_positions(study: Study, atoms: Atoms) -> NDArray[np.float64]:
     return study.scan_positions() + centre
 
 
-def electrons_per_pattern(study: Study) -> float | None:
-    """Incident electrons of one pattern: dose times the area of a scan step."""
-    if study.simulation is None or study.scan is None:
+def electrons_per_pattern(study: Study, dose: float | None) -> float | None:
+    """Incident electrons of one pattern: dose [electrons/Å²] times the area of a scan step."""
+    if dose is None or study.scan is None:
         return None
-    dose = study.simulation.dose_electrons_per_angstrom2
-    return None if dose is None else dose * float(np.prod(study.scan.step_angstrom))
+    return dose * float(np.prod(study.scan.step_angstrom))
 
 
 def _needed_size(study: Study) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """What a reconstruction minimises: the forward model on its grids, the loss and the probe."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -9,14 +9,16 @@ import torch
 from ptychobasis.bases import dark_field
 from ptychobasis.compressed import Compressed
 from ptychobasis.config import ReconstructionConfig
-from ptychobasis.counts import count, illumination
 from ptychobasis.engine import Multislice
 from ptychobasis.grid import Grid
 from ptychobasis.losses import CoefficientLoss
-from ptychobasis.model import model_grids
+from ptychobasis.model import model_grids, start_optics
 from ptychobasis.multislice import crop_probe, place_windows, probe_spectrum
+from ptychobasis.optics import Optics
+from ptychobasis.probe import within_aperture
 from ptychobasis.regularisation import Regulariser, Scales
 from ptychobasis.results import Counts
+from ptychobasis.unknowns import count, illumination
 
 log = logging.getLogger(__name__)
 
@@ -30,18 +32,35 @@ class Problem:
     Attributes:
         model: the forward model.
         loss: of its patterns.
-        spectrum: ``(y, x)`` of the probe on the window's grid, the zero frequency first.
+        optics: of the probe at the start.
+        detector: grid of the patterns.
+        aperture: ``(y, x)``, frequencies that the spectrum of a joint probe is kept within; None
+            lets it be everywhere.
         most: change of phase per gradient beyond which steps would overshoot.
+        most_probe: change of the spectrum per gradient beyond which they would.
         regulariser: what is done to the phase after each step.
         counts: of knowns and unknowns.
     """
 
     model: Multislice
     loss: CoefficientLoss
-    spectrum: torch.Tensor
+    optics: Optics
+    detector: Grid
+    aperture: torch.Tensor | None
     most: float
+    most_probe: float
     regulariser: Regulariser
     counts: Counts
+
+    def spectrum(self, defocus: float | None = None) -> torch.Tensor:
+        """Spectrum ``(y, x)`` of the probe on the window's grid, the zero frequency first.
+
+        Args:
+            defocus: of the probe [Å]; None takes that of the start.
+        """
+        optics = self.optics if defocus is None else replace(self.optics, defocus=defocus)
+        whole = probe_spectrum(self.detector, optics)
+        return self.model.wave(crop_probe(whole, self.model.windows.grid.shape))
 
 
 def prepare(
@@ -62,41 +81,46 @@ def prepare(
         device=device,
         threads=threads,
     )
-    zero = None
-    if settings.dark_field != "none":
-        bright = data.basis.on_shape(detector.shape).support
-        zero = dark_field(settings.dark_field, bright)
-    loss = CoefficientLoss(data.basis, data.coefficients, detector.shape, settings.loss, zero)
-    spectrum = crop_probe(probe_spectrum(detector, data.optics), window.shape)
+    loss = _loss(data, settings, detector.shape)
+    optics = start_optics(data, settings)
+    whole = probe_spectrum(detector, optics)
     log.info(
         "patterns of %d x %d pixels, waves of %d x %d pixels over %.3g x %.3g Å",
         *detector.shape, *window.shape, *window.extent,
     )  # fmt: skip
-    brightest = float(np.max(np.abs(probe_spectrum(detector, data.optics)) ** 2))
-    dose = illumination(
-        model.windows, spectrum, data.optics.wavelength, (0.0, *settings.slice_depths_angstrom)
-    )
-    # the most that a random batch puts into a pixel: one probe for certain, the others by chance
-    certain = float(np.max(np.abs(np.fft.ifft2(spectrum, norm="ortho")) ** 2))
-    mean = float(dose[0].max()) / len(data.positions)
-    density = certain + mean * settings.batch
+    probe, depths = crop_probe(whole, window.shape), settings.slice_depths_angstrom
+    dose = illumination(model.windows, probe, optics.wavelength, (0.0, *depths))
+    # a random batch puts one probe into a pixel for certain, and the others by chance
+    chance = float(dose[0].max()) / len(data.positions)
+    density = float(np.abs(np.fft.ifft2(probe, norm="ortho")).max() ** 2) + chance * settings.batch
+    brightest = float(np.max(np.abs(whole) ** 2))
+    aperture = None
+    if settings.probe_band_limit:
+        aperture = torch.as_tensor(within_aperture(window, optics)).to(device)
     scales = Scales(
-        curvature=loss.curvature(brightest, mean),
-        dilution=mean * settings.batch / density,
-        length=1 / (4 * data.optics.aperture),
+        curvature=loss.curvature(brightest, chance),
+        dilution=chance * settings.batch / density,
+        length=1 / (4 * optics.aperture),
     )
-    whole = Grid(model.windows.shape, window.sampling)
+    limit = settings.band_limit_per_angstrom
     return Problem(
-        model,
-        loss.to(device, model.real),
-        model.wave(spectrum),
-        _OVERSHOOT * settings.batch / loss.curvature(brightest, density),
-        Regulariser(settings, whole, scales, device),
-        count(
-            loss.knowns(),
-            dose[1:],
-            model.windows,
-            data.optics.aperture,
-            settings.band_limit_per_angstrom,
-        ),
+        model=model,
+        loss=loss.to(device, model.real),
+        optics=optics,
+        detector=detector,
+        aperture=aperture,
+        most=_OVERSHOOT * settings.batch / loss.curvature(brightest, density),
+        most_probe=1 / loss.curvature(brightest, 1.0),  # the bound is tight: all positions see it
+        regulariser=Regulariser(settings, model.windows.object_grid, scales, device),
+        counts=count(loss.knowns(), dose[1:], model.windows, optics.aperture, limit),
     )
+
+
+def _loss(
+    data: Compressed, settings: ReconstructionConfig, shape: tuple[int, int]
+) -> CoefficientLoss:
+    """The loss on patterns of a shape."""
+    zero = None
+    if settings.dark_field != "none":
+        zero = dark_field(settings.dark_field, data.basis.on_shape(shape).support)
+    return CoefficientLoss(data.basis, data.coefficients, shape, settings.loss, zero)

@@ -49,7 +49,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many numbers a reconstruction knew and looked for; see `ptychobasis.counts`.
+    """How many numbers a reconstruction knew and looked for; see `ptychobasis.unknowns`.
 
     Attributes:
         patterns: scan positions.

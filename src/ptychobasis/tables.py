@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from ptychobasis.compressed import read_compressed
+from ptychobasis.compressed import bytes_of_coefficients, read_compressed
 from ptychobasis.compression import reduction
-from ptychobasis.files import atomic, stored_bytes
+from ptychobasis.config import Sweep
+from ptychobasis.counts import CountBytes
+from ptychobasis.files import atomic
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
@@ -26,7 +28,10 @@ _COLUMNS = {
     "basis": "basis",
     "stored_values": "numbers per pattern",
     "reduction_percent": "reduction [%]",
+    "store": "stored as",
+    "dose_electrons_per_angstrom2": "electrons per Å²",
     "bytes_on_disk": "size on disk [kB]",
+    "bytes_per_pattern": "bytes per pattern",
     "unknowns_per_pattern": "unknowns per pattern",
     "knowns_per_unknown_in_band": "knowns per unknown in the band",
     "reference": "FSC with the reference",
@@ -35,6 +40,27 @@ _COLUMNS = {
     "resolution_143": "resolution at 0.143 [Å]",
     "seconds_per_epoch": "s per epoch",
 }
+_CHOICES = ("store", "dose_electrons_per_angstrom2")  # shown where there is more than one
+
+# how one number stands for those of all seeds: end of the column's name, and pandas' function
+_OVER_SEEDS = [
+    ("basis", ("", "first")),
+    ("stored_values", ("", "first")),
+    ("reduction_percent", ("", "first")),
+    ("store", ("", "first")),
+    ("dose_electrons_per_angstrom2", ("", "first")),
+    ("bytes_on_disk", ("", "mean")),
+    ("bytes_per_pattern", ("", "mean")),
+    ("unknowns_per_pattern", ("", "mean")),
+    ("knowns_per_unknown_in_band", ("", "mean")),
+    ("resolution_half", ("", "mean")),
+    ("resolution_half", ("_std", "std")),
+    ("resolution_half_is_bound", ("", "any")),
+    ("resolution_143", ("", "mean")),
+    ("resolution_143", ("_std", "std")),
+    ("resolution_143_is_bound", ("", "any")),
+    ("seconds_per_epoch", ("", "mean")),
+]
 
 
 def add_sizes(
@@ -47,25 +73,79 @@ def add_sizes(
         compressed: the compressed file of each (sweep, size).
 
     Returns:
-        `summary` with the columns reduction_percent and bytes_on_disk.
+        `summary` with the columns reduction_percent, bytes_on_disk and bytes_per_pattern.
     """
     rows = []
     for (sweep, size), path in compressed.items():
-        data = read_compressed(path)
+        data, taken = read_compressed(path), bytes_of_coefficients(path)
         less = reduction(data.basis.size, data.detector_pixels)
-        rows.append((sweep, size, less, stored_bytes(path, "coefficients")))
-    sizes = pd.DataFrame(rows, columns=["sweep", "size", "reduction_percent", "bytes_on_disk"])
+        rows.append((sweep, size, less, taken, taken / len(data.positions)))
+    columns = ["sweep", "size", "reduction_percent", "bytes_on_disk", "bytes_per_pattern"]
+    sizes = pd.DataFrame(rows, columns=columns)
     return summary.merge(sizes, on=["sweep", "size"], how="left", validate="many_to_one")
 
 
+def add_storage(
+    summary: pd.DataFrame, sweeps: Mapping[str, Sweep], counts: Mapping[float, CountBytes]
+) -> pd.DataFrame:
+    """Add how each variant was stored, and what the counts that it comes from take.
+
+    Args:
+        summary: with the column sweep.
+        sweeps: of the study, by name.
+        counts: what counts take per pattern, by the dose of a sweep.
+
+    Returns:
+        `summary` with the columns store, dose_electrons_per_angstrom2, raw_bytes_per_pattern and
+        lossless_bytes_per_pattern; the last three are NaN for sweeps without a dose.
+    """
+    dose = summary["sweep"].map(lambda name: sweeps[name].dose_electrons_per_angstrom2)
+    return summary.assign(
+        store=summary["sweep"].map(lambda name: sweeps[name].store),
+        dose_electrons_per_angstrom2=dose.astype(float),
+        raw_bytes_per_pattern=dose.map({each: taken.raw for each, taken in counts.items()}),
+        lossless_bytes_per_pattern=dose.map({each: t.lossless for each, t in counts.items()}),
+    )
+
+
+def gather(files: Mapping[int, str | Path]) -> pd.DataFrame:
+    """Tables of several seeds below one another, with a first column that tells the seed."""
+    parts = []
+    for seed, path in files.items():
+        part = read_csv(path)
+        part.insert(0, "seed", seed)
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
 def overview(summary: pd.DataFrame) -> pd.DataFrame:
-    """One row per variant: the volume's mean FSC with the reference and with the truth."""
+    """One row per variant, of the volume: means over the seeds.
+
+    Args:
+        summary: from `gather`, or of one seed from `evaluation.evaluate`.
+
+    Returns:
+        sweep, size, basis, stored_values, the mean FSC with the reference and with the truth in
+        columns of these names, and what else `summary` tells of the comparison with the truth,
+        or of that with the reference where there is no truth. A column …_std beside FSC and
+        resolutions holds the sample standard deviation over the seeds, NaN for one seed.
+    """
     volume = summary[summary["slice"] == "volume"]
     keys = ["sweep", "size"]
-    mean = volume.pivot(index=keys, columns="against", values="mean_fsc").reset_index()
-    best = "truth" if "truth" in mean else "reference"
-    rest = volume[volume["against"] == best].drop(columns=["against", "slice", "mean_fsc"])
-    return rest.merge(mean, on=keys).sort_values(["basis", "stored_values"])
+    scores = {
+        f"{against}{end}": part.groupby(keys)["mean_fsc"].agg(how)
+        for against, part in volume.groupby("against")
+        for end, how in (("", "mean"), ("_std", "std"))
+    }
+    best = volume[volume["against"] == ("truth" if "truth" in scores else "reference")]
+    asked = {f"{name}{end}": (name, how) for name, (end, how) in _OVER_SEEDS if name in best}
+    rest = best.groupby(keys).agg(**asked)
+    return rest.join(pd.DataFrame(scores)).reset_index().sort_values(["basis", "stored_values"])
+
+
+def read_csv(path: str | Path) -> pd.DataFrame:
+    """Read what `write_csv` wrote of an evaluation."""
+    return pd.read_csv(path, dtype={"slice": str, "size": str})
 
 
 def write_csv(table: pd.DataFrame, path: str | Path) -> None:
@@ -78,17 +158,29 @@ def write_page(summary: pd.DataFrame, path: str | Path) -> None:
     """Write the overview of a study as a page of its own."""
     table = overview(summary)
     table["bytes_on_disk"] = table["bytes_on_disk"] / 1e3
+    alike = [name for name in _CHOICES if name in table and table[name].nunique(dropna=False) == 1]
+    table = table.drop(columns=alike)
+    for column in ("reference", "truth"):
+        if column in table:
+            pairs = zip(table[column], table[f"{column}_std"], strict=True)
+            table[column] = [f"{mean:.3f}{_spread(std, 3)}" for mean, std in pairs]
     for column in ("resolution_half", "resolution_143"):
-        bounds = table[f"{column}_is_bound"].astype(bool)
-        pairs = zip(table[column], bounds, strict=True)
-        table[column] = [_resolution(value, bound) for value, bound in pairs]
+        names = [column, f"{column}_std", f"{column}_is_bound"]
+        rows = table[names].itertuples(index=False)
+        table[column] = [_resolution(*row) for row in rows]
     table = table[[name for name in _COLUMNS if name in table]].rename(columns=_COLUMNS)
     text = (
         "<p>FSC: mean of the Fourier shell correlation of the volume over the band of the "
         "configuration. The resolution is where the correlation with the truth, or with the "
         "reference where there is none, falls below the threshold; &lt; where it never does.</p>"
+        f"<p>{_about_seeds(summary)}</p>"
     )
-    formats = {"reduction [%]": "{:.4f}".format, "size on disk [kB]": "{:.1f}".format}
+    formats = {
+        "reduction [%]": "{:.4f}".format,
+        "electrons per Å²": "{:g}".format,
+        "size on disk [kB]": "{:.1f}".format,
+        "bytes per pattern": "{:.1f}".format,
+    }
     html = table.to_html(
         index=False,
         border=0,
@@ -99,11 +191,26 @@ def write_page(summary: pd.DataFrame, path: str | Path) -> None:
     write_html(path, "Quality against numbers per pattern", text, html)
 
 
-def _resolution(angstrom: float, is_bound: bool) -> str:
-    """A resolution for people: ``<`` where the curve never fell below the threshold."""
+def _about_seeds(summary: pd.DataFrame) -> str:
+    """What the numbers of the page are means of."""
+    count = summary["seed"].nunique() if "seed" in summary else 1
+    if count == 1:
+        return "One seed."
+    return (
+        f"Means over {count} seeds, each with phonons, noise, starts and orders of positions of "
+        "its own; ± is the standard deviation of one seed, not the error of the mean."
+    )
+
+
+def _spread(std: float, digits: int) -> str:
+    return f" ± {std:.{digits}f}" if math.isfinite(std) else ""
+
+
+def _resolution(angstrom: float, std: float, is_bound: bool) -> str:
+    """A resolution for people: ``<`` where a curve never fell below the threshold."""
     if not math.isfinite(angstrom):
         return "-"
-    return f"< {angstrom:.2f}" if is_bound else f"{angstrom:.2f}"
+    return f"{'< ' if is_bound else ''}{angstrom:.2f}{_spread(std, 2)}"
 
 
 def write_html(path: str | Path, title: str, text: str, table: str) -> None:

@@ -24,7 +24,7 @@ from cluster import CPUS, cluster, jobs, output, queued, why_not
 from conftest import ROOT, skip_unless
 
 from ptychobasis.compressed import read_compressed
-from ptychobasis.config import load_study
+from ptychobasis.config import derived_seed, load_study
 from ptychobasis.reconstruction import reconstruct
 from ptychobasis.results import read_reconstruction
 
@@ -41,7 +41,7 @@ UNDISTURBED = ("svd/3", "bright-field/all", "uncompressed/all")
 
 def of_variant(variant: str) -> str:
     """How the job of a reconstruction is called in the queue."""
-    return f"rule_reconstruct_wildcards_{variant.replace('/', '_')}"
+    return f"rule_reconstruct_wildcards_1_{variant.replace('/', '_')}"
 
 
 @dataclass
@@ -78,7 +78,7 @@ class Run:
 
 def start(folder: Path, overlay: dict[str, Any]) -> Run:
     """Start the workflow in a folder whose reconstructions are yet to be made."""
-    for name in ("reconstructions", "tables", "figures"):
+    for name in ("seed_1/reconstructions", "seed_1/tables", "tables", "figures"):
         shutil.rmtree(folder / "results/test" / name)
     (folder / "overlay.yaml").write_text(yaml.safe_dump(overlay))
     command = ["setpriv", "--pdeathsig", "INT"]  # it must not outlive this process
@@ -97,7 +97,7 @@ def start(folder: Path, overlay: dict[str, Any]) -> Run:
 
 def pause_after_checkpoint(run: Run, variant: str) -> str | None:
     """Stop a reconstruction that has written a checkpoint; the number of its job."""
-    if not (run.results / f"checkpoints/{variant}.pt").exists():
+    if not (run.results / f"seed_1/checkpoints/{variant}.pt").exists():
         return None
     number = run.attempts(of_variant(variant))[0]["JobId"]
     for line in output("scontrol", "listpids", number).splitlines()[1:]:
@@ -105,7 +105,7 @@ def pause_after_checkpoint(run: Run, variant: str) -> str | None:
         command = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
         if any(word.endswith(b".reconstruct.py") for word in command):
             os.kill(int(process), signal.SIGSTOP)
-    assert not (run.results / f"reconstructions/{variant}.h5").exists()
+    assert not (run.results / f"seed_1/reconstructions/{variant}.h5").exists()
     return number
 
 
@@ -159,7 +159,7 @@ def test_the_study_runs_to_its_end(run: Run) -> None:
     assert run.process.returncode == 0, run.screen()[-4000:]
     for name in ("masks", "fsc", "slices", "quality"):
         assert (run.results / f"figures/{name}.png").exists()
-    assert not list(run.results.glob("checkpoints/**/*.pt"))
+    assert not list(run.results.glob("seed_1/checkpoints/**/*.pt"))
 
 
 def test_every_reconstruction_had_a_job_and_a_gpu_of_its_own(run: Run) -> None:
@@ -167,7 +167,7 @@ def test_every_reconstruction_had_a_job_and_a_gpu_of_its_own(run: Run) -> None:
         last = run.attempts(of_variant(variant))[-1]
         assert last["Partition"] == "gpu"
         assert last["JOB_GRES"] == "gpu:1"
-        log = (run.results / f"logs/reconstruct/{variant}.log").read_text()
+        log = (run.results / f"seed_1/logs/reconstruct/{variant}.log").read_text()
         gpu = run.gpus[last["JobId"]]
         assert f"Slurm job {last['JobId']} on" in log
         assert f"CUDA_VISIBLE_DEVICES: {gpu}\n" in log
@@ -175,7 +175,7 @@ def test_every_reconstruction_had_a_job_and_a_gpu_of_its_own(run: Run) -> None:
 
 
 def test_other_jobs_take_no_gpu(run: Run) -> None:
-    (evaluation,) = run.attempts("rule_evaluate")
+    (evaluation,) = run.attempts("rule_evaluate_wildcards_1")
     assert evaluation["Partition"] == "cpu"
     assert "TresPerJob" not in evaluation
     assert evaluation["JobId"] not in run.gpus
@@ -184,8 +184,8 @@ def test_other_jobs_take_no_gpu(run: Run) -> None:
 def test_what_was_not_disturbed_ran_once_and_gave_the_same_bits(run: Run, miniature: Path) -> None:
     for variant in UNDISTURBED:
         assert [job["JobState"] for job in run.attempts(of_variant(variant))] == ["COMPLETED"]
-        ours = read_reconstruction(run.results / f"reconstructions/{variant}.h5")
-        here = read_reconstruction(miniature / f"results/test/reconstructions/{variant}.h5")
+        ours = read_reconstruction(run.results / f"seed_1/reconstructions/{variant}.h5")
+        here = read_reconstruction(miniature / f"results/test/seed_1/reconstructions/{variant}.h5")
         np.testing.assert_array_equal(ours.phase, here.phase)
 
 
@@ -208,7 +208,7 @@ def test_a_killed_job_goes_on_from_its_checkpoint(
     assert [job["JobState"] for job in found] == [state, "COMPLETED"]
     for job, limit in zip(found, limits, strict=True):
         assert job["TimeLimit"] == limit or limit is None  # the test shortened that one
-    log = (run.results / f"logs/reconstruct/{variant}.log").read_text()
+    log = (run.results / f"seed_1/logs/reconstruct/{variant}.log").read_text()
     epoch = re.search(r"going on after epoch (\d+), from", log)
     assert epoch, log
     assert 1 <= int(epoch[1]) < EPOCHS
@@ -218,25 +218,25 @@ def test_a_killed_job_goes_on_from_its_checkpoint(
 def test_a_killed_job_ends_with_the_same_bits(run: Run, variant: str) -> None:
     study = load_study(ROOT / "config/test.yaml")
     settings = study.reconstruction.model_copy(update=PATIENT)
-    seed = study.seed_of(*variant.split("/"))
-    data = read_compressed(run.results / f"compressed/{variant}.h5")
+    seed = derived_seed(1, *variant.split("/"))
+    data = read_compressed(run.results / f"seed_1/compressed/{variant}.h5")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as jobs have
     try:
         undisturbed = reconstruct(data, settings, seed)
     finally:
         torch.set_num_threads(threads)
-    ours = read_reconstruction(run.results / f"reconstructions/{variant}.h5")
+    ours = read_reconstruction(run.results / f"seed_1/reconstructions/{variant}.h5")
     np.testing.assert_array_equal(ours.phase, undisturbed.phase)
     np.testing.assert_array_equal(ours.loss, undisturbed.loss)
 
 
 def test_logs_name_rule_and_wildcards(run: Run) -> None:
     for variant in UNDISTURBED:
-        log = (run.results / f"logs/reconstruct/{variant}.log").read_text()
-        assert re.search(rf"^\S+ reconstruct/{variant}: epoch 4 of 4", log, re.MULTILINE)
+        log = (run.results / f"seed_1/logs/reconstruct/{variant}.log").read_text()
+        assert re.search(rf"^\S+ reconstruct/1/{variant}: epoch 4 of 4", log, re.MULTILINE)
         slurms = Path(run.attempts(of_variant(variant))[0]["StdOut"])
-        assert slurms.parts[-3:-1] == ("rule_reconstruct", variant.replace("/", "_"))
+        assert slurms.parts[-3:-1] == ("rule_reconstruct", f"1_{variant.replace('/', '_')}")
         assert "epoch 4 of 4" in slurms.read_text()
 
 

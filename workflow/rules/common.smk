@@ -16,11 +16,20 @@ share_package()
 RESULTS = f"results/{STUDY.study}"
 VARIANTS = [f"{sweep}/{size}" for sweep, size in STUDY.variants()]
 SIMULATED = STUDY.dataset.file is None
-DATASET = f"{RESULTS}/dataset.h5" if SIMULATED else str(STUDY.dataset.file)
+SEED = f"{RESULTS}/seed_{{seed}}"  # what depends on the seed
+DATA = SEED if SIMULATED else RESULTS  # a ready data set is the same for every seed
+DATASET = f"{DATA}/dataset.h5" if SIMULATED else str(STUDY.dataset.file)
+DOSES = {f"{dose:.12g}".replace("+", ""): dose for dose in STUDY.doses()}
+COUNTS = f"{SEED}/counts/{{dose}}.h5"
 CONFIGURATIONS = STUDY.simulation.frozen_phonons.configurations if SIMULATED else 0
+# bytes are drawn where there is something to choose from
+RATE = bool(DOSES) or len({sweep.store for sweep in STUDY.sweeps.values()}) > 1
+FIGURES = ["masks", "fsc", "slices", "quality", *(["rate"] if RATE else [])]
 
 
 wildcard_constraints:
+    seed=r"\d+",
+    dose=r"[\d.e-]+",
     sweep="[a-z0-9-]+",
     size=r"\d+|all",
     phonon=r"\d+",
@@ -28,8 +37,12 @@ wildcard_constraints:
 
 def settings(*sections):
     """Keys of the study; what depends on them runs again when they change."""
-    dumped = STUDY.model_dump(mode="json", include=set(sections))
-    return {**dumped, "seed": STUDY.seed}
+    return STUDY.model_dump(mode="json", include=set(sections))
+
+
+def first_seed(path):
+    """The file of the first seed, which is drawn where one stands for all."""
+    return path.replace("{seed}", str(STUDY.seeds[0]))
 
 
 def sweep_settings(wildcards):
@@ -42,9 +55,16 @@ def sweep_settings(wildcards):
 def reconstruction_settings(wildcards):
     """Keys of a reconstruction with what the sweep sets differently."""
     chosen = STUDY.recon(wildcards.sweep)
-    return chosen.model_dump(mode="json", exclude={"checkpoint_seconds"}) | {
-        "seed": STUDY.seed
-    }
+    return chosen.model_dump(mode="json", exclude={"checkpoint_seconds"})
+
+
+def reconstructions(*variants):
+    """Files of some reconstructions, or of all, with the seed still open."""
+    return expand(
+        f"{SEED}/reconstructions/{{variant}}.h5",
+        variant=variants or VARIANTS,
+        allow_missing=True,
+    )
 
 
 def tables():
@@ -60,9 +80,18 @@ def figure_files(*names):
     return expand(
         "{results}/figures/{name}.{suffix}",
         results=RESULTS,
-        name=names or ["masks", "fsc", "slices", "quality"],
+        name=names or FIGURES,
         suffix=STUDY.figures.formats,
     )
+
+
+def patterns_file(wildcards):
+    """What a sweep is compressed from: the data set, or counts of its own dose."""
+    wanted = STUDY.sweeps[wildcards.sweep].dose_electrons_per_angstrom2
+    for name, dose in DOSES.items():
+        if dose == wanted:
+            return COUNTS.format(seed=wildcards.seed, dose=name)
+    return DATASET.replace("{seed}", wildcards.get("seed", ""))
 
 
 def masks_file(wildcards):

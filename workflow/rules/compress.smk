@@ -1,14 +1,14 @@
 rule compress:
     input:
-        dataset=DATASET,
-        checks=f"{RESULTS}/dataset_checks.json",
+        dataset=patterns_file,
+        checks=f"{DATA}/dataset_checks.json",
         masks=masks_file,
     output:
-        compressed=f"{RESULTS}/compressed/{{sweep}}/{{size}}.h5",
+        compressed=f"{DATA}/compressed/{{sweep}}/{{size}}.h5",
     log:
-        f"{RESULTS}/logs/compress/{{sweep}}/{{size}}.log",
+        f"{DATA}/logs/compress/{{sweep}}/{{size}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/compress/{{sweep}}/{{size}}.tsv"
+        f"{DATA}/benchmarks/compress/{{sweep}}/{{size}}.tsv"
     conda:
         "../../envs/study.yaml"
     resources:

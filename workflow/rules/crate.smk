@@ -4,9 +4,7 @@ rule crate:
         tables=tables(),
         provenance=f"{RESULTS}/provenance.html",
         figure_data=f"{RESULTS}/figure_data.h5",
-        reconstructions=expand(
-            f"{RESULTS}/reconstructions/{{variant}}.h5", variant=VARIANTS
-        ),
+        reconstructions=expand(reconstructions(), seed=STUDY.seeds),
         given=[*crystal_file(), *masks_files()],
     output:
         f"{RESULTS}/crate.zip",

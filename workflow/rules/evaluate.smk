@@ -1,11 +1,36 @@
 rule evaluate:
     input:
         dataset=DATASET,
-        checks=f"{RESULTS}/dataset_checks.json",
-        reconstructions=expand(
-            f"{RESULTS}/reconstructions/{{variant}}.h5", variant=VARIANTS
+        checks=f"{DATA}/dataset_checks.json",
+        reconstructions=reconstructions(),
+        compressed=expand(
+            f"{DATA}/compressed/{{variant}}.h5", variant=VARIANTS, allow_missing=True
         ),
-        compressed=expand(f"{RESULTS}/compressed/{{variant}}.h5", variant=VARIANTS),
+        counts=expand(COUNTS, dose=DOSES, allow_missing=True),
+    output:
+        fsc=f"{SEED}/tables/fsc.csv",
+        summary=f"{SEED}/tables/summary.csv",
+    log:
+        f"{SEED}/logs/evaluate.log",
+    benchmark:
+        f"{SEED}/benchmarks/evaluate.tsv"
+    conda:
+        "../../envs/study.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    params:
+        settings=settings("evaluation"),
+        variants=VARIANTS,
+        code=[code_digest("evaluation"), code_digest("tables"), code_digest("counts")],
+    script:
+        "../scripts/evaluate.py"
+
+
+rule gather:
+    input:
+        fsc=expand(f"{SEED}/tables/fsc.csv", seed=STUDY.seeds),
+        summary=expand(f"{SEED}/tables/summary.csv", seed=STUDY.seeds),
     output:
         fsc=f"{RESULTS}/tables/fsc.csv",
         summary=f"{RESULTS}/tables/summary.csv",
@@ -16,30 +41,29 @@ rule evaluate:
             labels={"table": "quality against numbers per pattern"},
         ),
     log:
-        f"{RESULTS}/logs/evaluate.log",
+        f"{RESULTS}/logs/gather.log",
     benchmark:
-        f"{RESULTS}/benchmarks/evaluate.tsv"
+        f"{RESULTS}/benchmarks/gather.tsv"
+    localrule: True
     conda:
         "../../envs/study.yaml"
-    resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
-        settings=settings("evaluation"),
-        variants=VARIANTS,
-        code=code_digest("evaluation"),
+        code=code_digest("tables"),
     script:
-        "../scripts/evaluate.py"
+        "../scripts/gather.py"
 
 
 rule figure_data:
     input:
-        dataset=DATASET,
-        checks=f"{RESULTS}/dataset_checks.json",
+        dataset=first_seed(DATASET),
+        checks=first_seed(f"{DATA}/dataset_checks.json"),
         compressed=expand(
-            f"{RESULTS}/compressed/{{variant}}.h5", variant=STUDY.figures.compare
+            first_seed(f"{DATA}/compressed/{{variant}}.h5"),
+            variant=STUDY.figures.compare,
         ),
-        reconstruction=f"{RESULTS}/reconstructions/{STUDY.figures.compare[-1]}.h5",
+        reconstruction=first_seed(
+            f"{SEED}/reconstructions/{STUDY.figures.compare[-1]}.h5"
+        ),
     output:
         figure_data=f"{RESULTS}/figure_data.h5",
     log:

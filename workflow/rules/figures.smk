@@ -54,9 +54,9 @@ rule figure_fsc:
 rule figure_slices:
     input:
         figure_data=f"{RESULTS}/figure_data.h5",
-        reconstructions=expand(
-            f"{RESULTS}/reconstructions/{{variant}}.h5", variant=STUDY.figures.compare
-        ),
+        reconstructions=[
+            first_seed(path) for path in reconstructions(*STUDY.figures.compare)
+        ],
     output:
         report(
             figure_files("slices")[0],
@@ -104,11 +104,36 @@ rule figure_quality:
         "../scripts/figure_quality.py"
 
 
+if RATE:
+
+    rule figure_rate:
+        input:
+            summary=f"{RESULTS}/tables/summary.csv",
+        output:
+            report(
+                figure_files("rate")[0],
+                category="Figures",
+                caption="../report/rate.rst",
+                labels={"figure": "5 quality against stored bytes"},
+            ),
+            figure_files("rate")[1:],
+        log:
+            f"{RESULTS}/logs/figures/rate.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/figures/rate.tsv"
+        localrule: True
+        conda:
+            "../../envs/study.yaml"
+        params:
+            settings=settings("evaluation", "figures"),
+            code=code_digest("figure_rate"),
+        script:
+            "../scripts/figure_rate.py"
+
+
 rule provenance:
     input:
-        reconstructions=expand(
-            f"{RESULTS}/reconstructions/{{variant}}.h5", variant=VARIANTS
-        ),
+        reconstructions=expand(reconstructions(), seed=STUDY.seeds),
     output:
         report(
             f"{RESULTS}/provenance.html",
@@ -124,8 +149,7 @@ rule provenance:
     conda:
         "../../envs/study.yaml"
     params:
-        variants=VARIANTS,
-        benchmarks=f"{RESULTS}/benchmarks",
+        labels=expand("seed_{seed}/{variant}", seed=STUDY.seeds, variant=VARIANTS),
         code=code_digest("pages"),
     script:
         "../scripts/provenance.py"

@@ -1,12 +1,12 @@
 rule reconstruct:
     input:
-        compressed=f"{RESULTS}/compressed/{{sweep}}/{{size}}.h5",
+        compressed=f"{DATA}/compressed/{{sweep}}/{{size}}.h5",
     output:
-        reconstruction=f"{RESULTS}/reconstructions/{{sweep}}/{{size}}.h5",
+        reconstruction=f"{SEED}/reconstructions/{{sweep}}/{{size}}.h5",
     log:
-        f"{RESULTS}/logs/reconstruct/{{sweep}}/{{size}}.log",
+        f"{SEED}/logs/reconstruct/{{sweep}}/{{size}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/reconstruct/{{sweep}}/{{size}}.tsv"
+        f"{SEED}/benchmarks/reconstruct/{{sweep}}/{{size}}.tsv"
     conda:
         "../../envs/study.yaml"
     threads: 1
@@ -16,7 +16,7 @@ rule reconstruct:
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         settings=reconstruction_settings,
-        checkpoint=f"{RESULTS}/checkpoints/{{sweep}}/{{size}}.pt",
+        checkpoint=f"{SEED}/checkpoints/{{sweep}}/{{size}}.pt",
         code=code_digest("reconstruction"),
     script:
         "../scripts/reconstruct.py"

@@ -4,11 +4,11 @@ if SIMULATED:
         input:
             atoms=f"{RESULTS}/crystal/atoms.xyz",
         output:
-            patterns=f"{RESULTS}/simulation/phonon_{{phonon}}.h5",
+            patterns=f"{SEED}/simulation/phonon_{{phonon}}.h5",
         log:
-            f"{RESULTS}/logs/simulate/phonon_{{phonon}}.log",
+            f"{SEED}/logs/simulate/phonon_{{phonon}}.log",
         benchmark:
-            f"{RESULTS}/benchmarks/simulate/phonon_{{phonon}}.tsv"
+            f"{SEED}/benchmarks/simulate/phonon_{{phonon}}.tsv"
         conda:
             "../../envs/study.yaml"
         threads: 1
@@ -24,15 +24,16 @@ if SIMULATED:
     rule average_phonons:
         input:
             configurations=expand(
-                f"{RESULTS}/simulation/phonon_{{phonon}}.h5",
+                f"{SEED}/simulation/phonon_{{phonon}}.h5",
                 phonon=range(CONFIGURATIONS),
+                allow_missing=True,
             ),
         output:
             dataset=DATASET,
         log:
-            f"{RESULTS}/logs/average_phonons.log",
+            f"{SEED}/logs/average_phonons.log",
         benchmark:
-            f"{RESULTS}/benchmarks/average_phonons.tsv"
+            f"{SEED}/benchmarks/average_phonons.tsv"
         conda:
             "../../envs/study.yaml"
         resources:
@@ -40,21 +41,40 @@ if SIMULATED:
             runtime=lambda wildcards, attempt: 60 * attempt,
         params:
             dose=STUDY.simulation.dose_electrons_per_angstrom2,
-            seed=STUDY.seed,
             code=code_digest("ensemble"),
         script:
             "../scripts/average_phonons.py"
+
+    rule count_electrons:
+        input:
+            dataset=DATASET,
+        output:
+            counts=COUNTS,
+        log:
+            f"{SEED}/logs/count_electrons/{{dose}}.log",
+        benchmark:
+            f"{SEED}/benchmarks/count_electrons/{{dose}}.tsv"
+        conda:
+            "../../envs/study.yaml"
+        resources:
+            mem_mb=lambda wildcards, attempt: 1500 * attempt,
+            runtime=lambda wildcards, attempt: 60 * attempt,
+        params:
+            dose=lambda wildcards: DOSES[wildcards.dose],
+            code=[code_digest("counts"), code_digest("plan")],
+        script:
+            "../scripts/count_electrons.py"
 
 
 rule check_dataset:
     input:
         dataset=DATASET,
     output:
-        checks=f"{RESULTS}/dataset_checks.json",
+        checks=f"{DATA}/dataset_checks.json",
     log:
-        f"{RESULTS}/logs/check_dataset.log",
+        f"{DATA}/logs/check_dataset.log",
     benchmark:
-        f"{RESULTS}/benchmarks/check_dataset.tsv"
+        f"{DATA}/benchmarks/check_dataset.tsv"
     conda:
         "../../envs/study.yaml"
     resources:

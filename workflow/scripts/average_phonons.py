@@ -10,11 +10,13 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job(snakemake) as study:
-    about = study.model_dump(mode="json", exclude={"sweeps", "reconstruction", "figures"})
+    seed = int(snakemake.wildcards.seed)
+    others = {"seeds", "sweeps", "reconstruction", "figures"}
+    about = study.model_dump(mode="json", exclude=others)
     average_configurations(
         snakemake.input.configurations,
         snakemake.output.dataset,
-        electrons_per_pattern(study),
-        study.seed,
-        {"config": about},
+        electrons_per_pattern(study, snakemake.params.dose),
+        seed,
+        {"config": about, "seed": seed},
     )

@@ -33,6 +33,7 @@ with job(snakemake) as study:
         snakemake.output.compressed,
         {"sweep": sweep.model_dump(mode="json")},
         np.array(scattering),
+        sweep.store,
     )
     less = reduction(basis.size, dataset.optics.bright_field().size)
     logging.info("%d numbers per pattern, %.4f %% less than the detector", basis.size, less)

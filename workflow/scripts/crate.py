@@ -11,6 +11,6 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job(snakemake) as study:
-    results = [read_reconstruction(path) for path in snakemake.input.reconstructions]
+    results = map(read_reconstruction, snakemake.input.reconstructions)
     versions = {item for result in results for item in (result.versions or {}).items()}
     write_crate(snakemake.output[0], study, map(Path, snakemake.input), sorted(versions))

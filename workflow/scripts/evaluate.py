@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ptychobasis import evaluation, tables
+from ptychobasis.counts import bytes_of_counts
 from ptychobasis.dataset import read_dataset
 from ptychobasis.job import job
 from ptychobasis.results import read_reconstruction
@@ -34,6 +35,9 @@ with job(snakemake) as study:
     summary = tables.add_sizes(
         result.summary, dict(zip(variants, snakemake.input.compressed, strict=True))
     )
+    counted = zip(study.doses(), snakemake.input.counts, strict=True)
+    summary = tables.add_storage(
+        summary, study.sweeps, {dose: bytes_of_counts(path) for dose, path in counted}
+    )
     tables.write_csv(result.curves, snakemake.output.fsc)
     tables.write_csv(summary, snakemake.output.summary)
-    tables.write_page(summary, snakemake.output.page)

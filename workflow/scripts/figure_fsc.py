@@ -2,16 +2,16 @@
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from ptychobasis.figure_curves import draw_fsc
 from ptychobasis.figures import save
 from ptychobasis.job import job
+from ptychobasis.tables import read_csv
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job(snakemake) as study:
-    curves = pd.read_csv(snakemake.input.fsc, dtype={"slice": str, "size": str})
+    curves = read_csv(snakemake.input.fsc)
+    curves = curves[curves["sweep"].isin(study.plain_sweeps())]
     band, reference = study.evaluation.band_per_angstrom, study.evaluation.reference
     save(draw_fsc(curves, reference, band), snakemake.output)

@@ -2,15 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from ptychobasis.figure_curves import draw_quality
 from ptychobasis.figures import save
 from ptychobasis.job import job
+from ptychobasis.tables import read_csv
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job(snakemake) as study:
-    summary = pd.read_csv(snakemake.input.summary, dtype={"slice": str, "size": str})
+    summary = read_csv(snakemake.input.summary)
+    summary = summary[summary["sweep"].isin(study.plain_sweeps())]
     save(draw_quality(summary, study.evaluation.band_per_angstrom), snakemake.output)

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job(snakemake) as study:
-    files = zip(snakemake.params.variants, snakemake.input.reconstructions, strict=True)
-    results = {label: read_reconstruction(path) for label, path in files}
-    write_provenance(snakemake.output[0], study, results, Path(snakemake.params.benchmarks))
+    results = zip(
+        snakemake.params.labels,
+        map(read_reconstruction, snakemake.input.reconstructions),
+        strict=True,
+    )
+    page = Path(snakemake.output[0])
+    write_provenance(page, study, results, page.parent)

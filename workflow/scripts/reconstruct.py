@@ -7,6 +7,7 @@ import torch
 
 from ptychobasis.checkpoint import Checkpoint, fingerprint
 from ptychobasis.compressed import read_compressed
+from ptychobasis.config import derived_seed
 from ptychobasis.devices import choose_device, leased
 from ptychobasis.job import job
 from ptychobasis.reconstruction import reconstruct
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 with job(snakemake) as study:
     torch.set_num_threads(snakemake.threads)
     settings = study.recon(snakemake.wildcards.sweep)
-    seed = study.seed_of(snakemake.wildcards.sweep, snakemake.wildcards.size)
+    seed = derived_seed(*snakemake.wildcards)
     device = choose_device(settings.device, snakemake.resources.get("gpu"))
     data = read_compressed(snakemake.input.compressed)
     about = settings.model_dump(mode="json", exclude={"checkpoint_seconds"})
@@ -27,6 +28,7 @@ with job(snakemake) as study:
         fingerprint(
             {
                 "settings": snakemake.params.settings,
+                "seed": seed,
                 "code": snakemake.params.code,
                 "device": device.type,
             },

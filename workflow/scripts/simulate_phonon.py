@@ -26,8 +26,8 @@ with job(snakemake) as study:
         device=keys.device,
     )
     positions = scan_positions(study, atoms)
-    phonon = int(snakemake.wildcards.phonon)
-    potential = simulation.phonon_potential(atoms, numerics, seed=study.seed * 10_000 + phonon)
+    seed, phonon = int(snakemake.wildcards.seed), int(snakemake.wildcards.phonon)
+    potential = simulation.phonon_potential(atoms, numerics, seed=seed * 10_000 + phonon)
     logging.info(
         "potential of %d x %d pixels and %d layers", *potential.array.shape[:0:-1], len(potential)
     )

@@ -9,12 +9,12 @@ import torch
 from ptychobasis.bases import Request, build_basis
 from ptychobasis.compressed import Compressed
 from ptychobasis.config import ReconstructionConfig, load_study
-from ptychobasis.counts import count, illumination
 from ptychobasis.grid import Grid
 from ptychobasis.multislice import place_windows, probe_spectrum, propagator
 from ptychobasis.optics import Optics
 from ptychobasis.problem import prepare
 from ptychobasis.results import Counts
+from ptychobasis.unknowns import count, illumination
 
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parents[1]

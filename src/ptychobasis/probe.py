@@ -1,0 +1,128 @@
+"""The probe as an unknown: where it may be, where its focus lies, and how far off it ended.
+
+A probe that is optimised with the object can put what it likes into the part of the diffraction
+plane that no stored number sees. The condenser aperture tells where its spectrum may be at all.
+"""
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from ptychobasis.grid import Grid
+from ptychobasis.multislice import crop_probe, probe_spectrum, squared_frequencies
+from ptychobasis.optics import Optics
+
+log = logging.getLogger(__name__)
+
+Complex = NDArray[np.complexfloating]
+
+_TOLERANCE = 0.5  # [Å], of a defocus
+_MOST_TRIALS = 15
+_FINER = 8  # pixels per pixel when two probes are laid over each other
+
+
+@dataclass(frozen=True)
+class ProbeError:
+    """How a probe differs from the true one.
+
+    Attributes:
+        outside: share of its energy outside the condenser aperture.
+        distance: ‖P/‖P‖ - T/‖T‖‖ of probe P and true probe T, after the phase and the lateral
+            shift that make it smallest: what no pattern can tell, because the object makes up
+            for them. 0 is the same probe, √2 one that has nothing in common with it.
+        defocus: how much further below the entrance surface than the true probe's its focus
+            lies [Å].
+        norm: ‖P‖, of a beam that is 1.
+    """
+
+    outside: float
+    distance: float
+    defocus: float
+    norm: float
+
+
+def within_aperture(grid: Grid, optics: Optics) -> NDArray[np.bool_]:
+    """Frequencies ``(y, x)`` that the condenser aperture lets through, the zero frequency first.
+
+    One pixel more than its radius, for the soft edge of a probe that a small window has cut.
+    """
+    edge = optics.aperture + math.hypot(*grid.reciprocal_sampling) / math.sqrt(2)
+    return squared_frequencies(grid) <= edge**2
+
+
+def find_defocus(misfit: Callable[[float], float], start: float, reach: float) -> float:
+    """The defocus [Å] at which a few epochs explain the data best, by a bounded search.
+
+    Steps along a gradient end too early: a multislice object moves along the beam with a wrong
+    focus, which the data hardly forbid, so that the misfit of an object that has had time to
+    adapt is flat. That of an object which starts from nothing at every trial is not.
+
+    Args:
+        misfit: loss at a defocus [Å], of an object that started from nothing.
+        start: where to look [Å].
+        reach: how far around it [Å].
+    """
+
+    def logged(defocus: float) -> float:
+        value = misfit(defocus)
+        log.info("defocus %.2f Å: loss %.5g", defocus, value)
+        return value
+
+    found = minimize_scalar(
+        logged,
+        bounds=(start - reach, start + reach),
+        method="bounded",
+        options={"xatol": _TOLERANCE, "maxiter": _MOST_TRIALS},
+    )
+    return float(found.x)
+
+
+def compare_probes(probe: Complex, sampling: tuple[float, float], optics: Optics) -> ProbeError:
+    """How a reconstructed probe differs from that of the optics.
+
+    Args:
+        probe: ``(y, x)``, in real space, centred.
+        sampling: of its pixels along (y, x) [Å].
+        optics: of the true probe.
+    """
+    grid = Grid((probe.shape[0], probe.shape[1]), sampling)
+    spectrum = np.fft.fft2(np.fft.ifftshift(probe), norm="ortho")
+    energy = np.abs(spectrum) ** 2
+    inside = within_aperture(grid, optics)
+
+    def overlap(defocus: float) -> float:
+        return _overlap(spectrum, _true(grid, replace(optics, defocus=optics.defocus + defocus)))
+
+    # from a coarse scan: far from the best focus the overlap has more than one maximum
+    coarse = np.arange(-60.0, 61.0, 5.0)
+    near = coarse[np.argmax([overlap(value) for value in coarse])]
+    focus = minimize_scalar(lambda z: -overlap(z), bounds=(near - 5, near + 5), method="bounded")
+    return ProbeError(
+        outside=float(energy[~inside].sum() / energy.sum()),
+        distance=math.sqrt(max(0.0, 2 - 2 * overlap(0.0))),
+        defocus=float(focus.x),
+        norm=float(np.sqrt(energy.sum())),
+    )
+
+
+def _true(grid: Grid, optics: Optics) -> Complex:
+    """Spectrum of the true probe within the window of `grid`."""
+    shape = tuple(
+        max(own, round(length / step))
+        for own, length, step in zip(grid.shape, optics.detector.extent, grid.sampling, strict=True)
+    )
+    whole = Grid((shape[0], shape[1]), grid.sampling)
+    return crop_probe(probe_spectrum(whole, optics), grid.shape)
+
+
+def _overlap(a: Complex, b: Complex) -> float:
+    """Largest |⟨a, b⟩| / (‖a‖ ‖b‖) of two spectra over all lateral shifts."""
+    product = np.fft.fftshift(a * b.conj())
+    pads = [(n * (_FINER - 1) // 2, n * (_FINER - 1) - n * (_FINER - 1) // 2) for n in a.shape]
+    shifted = np.fft.fft2(np.pad(product, pads))
+    return float(np.abs(shifted).max() / (np.linalg.norm(a) * np.linalg.norm(b)))
