@@ -114,6 +114,25 @@ def test_it_goes_on_and_does_not_start_over(
     assert len(done.loss) == 5
 
 
+def test_regularised_it_ends_with_the_same_bits(data: Compressed, tmp_path: Path) -> None:
+    weights = {"smoothness_along_beam": 0.01, "total_variation": 0.01}
+    settings = short(6).model_copy(update=weights | {"band_limit_per_angstrom": 1.0})
+    kept = Checkpoint(tmp_path / "state.pt", "mine", seconds=0)
+
+    def kill(epoch: int, *_: object) -> None:
+        if epoch == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        reconstruct(data, settings, 1, checkpoint=kept, watch=kill)
+    again, undisturbed = (
+        reconstruct(data, settings, 1, checkpoint=kept),
+        reconstruct(data, settings, 1),
+    )
+    np.testing.assert_array_equal(again.phase, undisturbed.phase)
+    assert abs(again.phase - reconstruct(data, short(6), 1).phase).max() > 1e-4
+
+
 @pytest.mark.parametrize("damage", ["empty", "cut", "noise", "text"])
 def test_a_damaged_checkpoint_is_told_and_not_used(
     data: Compressed, tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str

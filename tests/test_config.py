@@ -124,6 +124,16 @@ REFUSALS: list[tuple[dict[str, Any], str, str]] = [
     ({"reconstruction.epochs": 0}, "reconstruction.epochs is 0", "1 or more"),
     ({"reconstruction.batch": 0}, "reconstruction.batch is 0", "1 or more"),
     ({"reconstruction.positivity": "yes"}, 'reconstruction.positivity is "yes"', "true or false"),
+    (
+        {"reconstruction.total_variation": -1},
+        "reconstruction.total_variation is -1",
+        "0 or more",
+    ),
+    (
+        {"sweeps.svd.reconstruction.band_limit_per_angstrom": 1.0},
+        "sweeps.svd.reconstruction.band_limit_per_angstrom is 1",
+        "at least 1.23",
+    ),
     ({"figures.formats": ["jpg"]}, 'figures.formats[0] is "jpg"', "'png', 'pdf' or 'svg'"),
     # the sample
     ({"detector": None}, "detector is missing", "a ready data set in dataset.file"),
@@ -368,7 +378,7 @@ def test_where_no_sweep_is_plain_all_are_drawn() -> None:
     assert load_study(raw).plain_sweeps() == list(raw["sweeps"])
 
 
-@pytest.mark.parametrize("name", [*SHIPPED, "bases", "bytes"])
+@pytest.mark.parametrize("name", [*SHIPPED, "bases", "bytes", "depth", "regularisation"])
 def test_first_line_names_the_schema(name: str) -> None:
     text = (ROOT / "config" / f"{name}.yaml").read_text(encoding="utf-8")
     assert text.splitlines()[0] == "# yaml-language-server: $schema=schema.json"

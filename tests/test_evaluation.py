@@ -15,7 +15,7 @@ from ptychobasis.evaluation import (
 )
 from ptychobasis.grid import Grid
 from ptychobasis.physics import interaction_constant
-from ptychobasis.results import Reconstruction, Run
+from ptychobasis.results import Counts, Reconstruction, Run
 
 ENERGY = 60e3
 DEPTHS = (0.0, 10.0)
@@ -199,3 +199,13 @@ def test_tables_combine() -> None:
     both = combine([one, one])
     assert len(both.curves) == 2 * len(one.curves)
     assert both.summary.index.is_unique
+
+
+def test_counts_are_columns_where_someone_counted() -> None:
+    counts = Counts(400, 14400, 0, 40000, 3600)
+    recon = replace(sample_recon(), counts=counts)
+    counted = evaluate(recon, ("a", "1"), POSITIONS, truth=sample_truth())
+    assert set(counted.summary["unknowns_per_pattern"]) == {100.0}
+    assert set(counted.summary["knowns_per_unknown_in_band"]) == {4.0}
+    plain = evaluate(sample_recon(), ("a", "1"), POSITIONS, truth=sample_truth())
+    assert not set(counts.columns()) & set(plain.summary)

@@ -22,7 +22,13 @@ from ptychobasis.files import (
     read_text,
     stored_bytes,
 )
-from ptychobasis.results import Reconstruction, Run, read_reconstruction, write_reconstruction
+from ptychobasis.results import (
+    Counts,
+    Reconstruction,
+    Run,
+    read_reconstruction,
+    write_reconstruction,
+)
 
 KIND = "ptychobasis-test"
 
@@ -260,6 +266,7 @@ def reconstruction() -> Reconstruction:
         semi_angle=0.03,
         run=Run("zernike", 36, "cpu", 7, 0.5, 1152.0, 123456789),
         config={"epochs": 3, "loss": "intensity"},
+        counts=Counts(540, 19440, 0, 110000, 10500),
     )
 
 
@@ -270,7 +277,16 @@ def test_reconstruction_round_trip(tmp_path: Path) -> None:
     for key in ("phase", "probe", "loss"):
         np.testing.assert_array_equal(getattr(read, key), getattr(made, key))
         assert getattr(read, key).dtype == getattr(made, key).dtype
-    for key in ("slice_depths", "sampling", "origin", "energy", "semi_angle", "run", "config"):
+    for key in (
+        "slice_depths",
+        "sampling",
+        "origin",
+        "energy",
+        "semi_angle",
+        "run",
+        "config",
+        "counts",
+    ):
         assert getattr(read, key) == getattr(made, key)
     assert read.versions == provenance()
     assert (read.grid.shape, read.grid.sampling) == ((5, 7), (0.28, 0.3))

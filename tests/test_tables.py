@@ -51,6 +51,7 @@ def summary(truth: bool = True) -> pd.DataFrame:
                      "against": against, "slice": part, "mean_fsc": score,
                      "resolution_half": 1 + score, "resolution_143": 0.5 + score,
                      "resolution_half_is_bound": False, "resolution_143_is_bound": i == 1,
+                     "unknowns_per_pattern": 51.0, "knowns_per_unknown_in_band": stored / 4,
                      "seconds_per_epoch": 0.25}
                 )  # fmt: skip
     return pd.DataFrame(rows)
@@ -180,13 +181,14 @@ def test_page_holds_the_overview(tmp_path: Path) -> None:
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert re.findall(r"<th>(.*?)</th>", text) == [
         "sweep", "size", "basis", "numbers per pattern", "reduction [%]", "size on disk [kB]",
-        "bytes per pattern", "FSC with the reference", "FSC with the truth",
-        "resolution at 0.5 [Å]", "resolution at 0.143 [Å]", "s per epoch",
+        "bytes per pattern", "unknowns per pattern", "knowns per unknown in the band",
+        "FSC with the reference", "FSC with the truth", "resolution at 0.5 [Å]",
+        "resolution at 0.143 [Å]", "s per epoch",
     ]  # fmt: skip
     rows = [re.findall(r"<td>(.*?)</td>", row) for row in text.split("<tr>")[1:]]
     assert rows[0][:4] == ["uncompressed", "all", "pixels", "224"]
     assert rows[2][:5] == ["zernike", "6", "zernike", "6", "97.3214"]
-    assert rows[2][7:11] == ["0.120", "0.170", "1.17", "0.67"]
+    assert rows[2][7:13] == ["51.000", "1.500", "0.120", "0.170", "1.17", "0.67"]
     assert "&lt; 0.87" in text  # a bound: the curve never falls below
     assert "One seed." in text
     assert "±" not in text

@@ -50,6 +50,9 @@ def test_tables_hold_every_variant(miniature: Path) -> None:
     itself = summary[(summary["sweep"] == "uncompressed") & (summary["against"] == "reference")]
     np.testing.assert_allclose(itself["mean_fsc"], 1, atol=1e-6)
     assert (summary["bytes_on_disk"] > 0).all()
+    assert (summary["unknowns_per_pattern"] > 2).all()  # two slices
+    masks = summary[summary["basis"].isin(["zernike", "binning", "svd", "bright-field"])]
+    assert (masks["knowns"] == 20 * masks["stored_values"]).all()
     exact = 100 * (1 - summary["stored_values"] / 1600)
     np.testing.assert_allclose(summary["reduction_percent"], exact, rtol=1e-6)
 

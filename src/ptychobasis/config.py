@@ -183,6 +183,12 @@ class ReconstructionConfig(Section):
     """Largest change of phase by the first step [rad]; decays as half a cosine."""
     positivity: bool = True
     """Keep the phase at or above zero after each step."""
+    smoothness_along_beam: NonNegative = 0.0
+    """Weight of the difference of neighbouring slices, relative to that of the data."""
+    total_variation: NonNegative = 0.0
+    """Weight of the phase's slope within each slice, relative to that of the data."""
+    band_limit_per_angstrom: Positive | None = None
+    """Frequency beyond which the phase is zeroed after each step [1/Å]; null: none."""
     probe: Literal["known", "joint"] = "known"
     """Whether the probe is that of the optics, or optimised together with the object."""
     probe_defocus_angstrom: float | None = None

@@ -104,6 +104,13 @@ def _band(study: Study) -> Iterator[str]:
     key, (low, high) = "evaluation.band_per_angstrom", study.evaluation.band_per_angstrom
     if low >= high:
         yield f"{key} is {[low, high]}; allowed: two ascending frequencies"
+    for name in study.sweeps:
+        limit = study.recon(name).band_limit_per_angstrom
+        if limit is not None and limit < high:
+            yield (
+                f"{owner(study, name, 'band_limit_per_angstrom')} is {limit:g}; allowed: null or "
+                f"at least {high:g}, to where {key} averages"
+            )
     if study.scan is None or study.detector is None:
         return
     pixels = [_least_pixels(study, name) for name in study.sweeps]

@@ -39,6 +39,7 @@ class State:
         scale: change of phase per gradient of the first step; None before it.
         probe_scale: change of the spectrum per gradient of its first step; None before it.
         start: loss of the first batch before the first step.
+        steepest: its largest gradient by the phase there.
         losses: mean loss of each epoch so far.
         seconds: spent on them.
     """
@@ -50,6 +51,7 @@ class State:
     scale: float | None = None
     probe_scale: float | None = None
     start: float | None = None
+    steepest: float = 0.0
     losses: list[float] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -63,6 +65,7 @@ class State:
             "scale": self.scale,
             "probe_scale": self.probe_scale,
             "start": self.start,
+            "steepest": self.steepest,
             "losses": self.losses,
             "seconds": self.seconds,
         }
@@ -75,7 +78,7 @@ class State:
         self.optimiser.load_state_dict(content["optimiser"])
         self.generator.bit_generator.state = json.loads(content["generator"])
         self.scale, self.probe_scale = content["scale"], content["probe_scale"]
-        self.start = content["start"]
+        self.start, self.steepest = content["start"], content["steepest"]
         self.losses, self.seconds = list(content["losses"]), content["seconds"]
 
 
@@ -125,12 +128,12 @@ def run_epoch(state: State, problem: Problem, settings: ReconstructionConfig) ->
     for batch in np.array_split(order, math.ceil(len(order) / settings.batch)):
         slope = model.loss_and_gradient(state.phase, state.spectrum, batch, problem.loss, joint)
         if state.start is None:
-            state.start = slope.loss
+            state.start, state.steepest = slope.loss, float(slope.phase.abs().max())
         _set_steps(state, slope, problem, settings, progress)
         state.phase.grad, state.spectrum.grad = slope.phase, slope.probe
         state.optimiser.step()  # leaves a probe without gradient as it is
-        if settings.positivity:
-            state.phase.clamp_(min=0)
+        step = state.optimiser.param_groups[0]["lr"] / (1 - _MOMENTUM)
+        problem.regulariser(state.phase, step, state.steepest)
         if joint and problem.aperture is not None:
             state.spectrum.mul_(problem.aperture)
         total += slope.loss * len(batch)

@@ -78,6 +78,10 @@ class CoefficientLoss:
             total = total + self._zero(intensities).square().sum()
         return total / (self._scale * len(batch))
 
+    def knowns(self) -> tuple[int, int]:
+        """Numbers per pattern that are compared with stored ones, and with zero."""
+        return self._stored.shape[1], self._zero.size if self._zero is not None else 0
+
     def curvature(self, brightest: float, density: float) -> float:
         """About the largest second derivative by the phase, of the loss of one position.
 
@@ -106,7 +110,7 @@ class _Sampler:
         size = basis.support.size
         places = np.fft.ifftshift(np.arange(size).reshape(basis.support.shape))
         pixels = np.argsort(places.ravel())[np.flatnonzero(basis.support)]
-        self._masks, self._rows, self._weights = basis.size, None, None
+        self.size, self._rows, self._weights = basis.size, None, None
         if issparse(masks):
             masks = masks.tocoo()
             pixels = pixels[masks.col]
@@ -141,7 +145,7 @@ class _Sampler:
             return seen
         if self._rows is None:
             return seen @ self._weights
-        sums = seen.new_zeros(len(seen), self._masks)
+        sums = seen.new_zeros(len(seen), self.size)
         return sums.scatter_add(1, self._rows.expand(len(seen), -1), seen * self._weights)
 
 

@@ -83,6 +83,11 @@ class Windows:
     starts: NDArray[np.int64]
     offsets: NDArray[np.float64]
 
+    @property
+    def object_grid(self) -> Grid:
+        """Shape and sampling of one slice of the object."""
+        return Grid(self.shape, self.grid.sampling)
+
 
 def place_windows(grid: Grid, positions: NDArray[np.float64]) -> Windows:
     """Lay an object out that holds the window around every scan position.

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ptychobasis.bases import dark_field
 from ptychobasis.compressed import Compressed
@@ -14,9 +13,12 @@ from ptychobasis.engine import Multislice
 from ptychobasis.grid import Grid
 from ptychobasis.losses import CoefficientLoss
 from ptychobasis.model import model_grids, start_optics
-from ptychobasis.multislice import Windows, crop_probe, place_windows, probe_spectrum
+from ptychobasis.multislice import crop_probe, place_windows, probe_spectrum
 from ptychobasis.optics import Optics
 from ptychobasis.probe import within_aperture
+from ptychobasis.regularisation import Regulariser, Scales
+from ptychobasis.results import Counts
+from ptychobasis.unknowns import count, illumination
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,8 @@ class Problem:
             lets it be everywhere.
         most: change of phase per gradient beyond which steps would overshoot.
         most_probe: change of the spectrum per gradient beyond which they would.
+        regulariser: what is done to the phase after each step.
+        counts: of knowns and unknowns.
     """
 
     model: Multislice
@@ -45,6 +49,8 @@ class Problem:
     aperture: torch.Tensor | None
     most: float
     most_probe: float
+    regulariser: Regulariser
+    counts: Counts
 
     def spectrum(self, defocus: float | None = None) -> torch.Tensor:
         """Spectrum ``(y, x)`` of the probe on the window's grid, the zero frequency first.
@@ -75,22 +81,28 @@ def prepare(
         device=device,
         threads=threads,
     )
-    zero = None
-    if settings.dark_field != "none":
-        bright = data.basis.on_shape(detector.shape).support
-        zero = dark_field(settings.dark_field, bright)
-    loss = CoefficientLoss(data.basis, data.coefficients, detector.shape, settings.loss, zero)
+    loss = _loss(data, settings, detector.shape)
     optics = start_optics(data, settings)
     whole = probe_spectrum(detector, optics)
     log.info(
         "patterns of %d x %d pixels, waves of %d x %d pixels over %.3g x %.3g Å",
         *detector.shape, *window.shape, *window.extent,
     )  # fmt: skip
-    density = _density(model.windows, crop_probe(whole, window.shape), settings.batch)
+    probe, depths = crop_probe(whole, window.shape), settings.slice_depths_angstrom
+    dose = illumination(model.windows, probe, optics.wavelength, (0.0, *depths))
+    # a random batch puts one probe into a pixel for certain, and the others by chance
+    chance = float(dose[0].max()) / len(data.positions)
+    density = float(np.abs(np.fft.ifft2(probe, norm="ortho")).max() ** 2) + chance * settings.batch
     brightest = float(np.max(np.abs(whole) ** 2))
     aperture = None
     if settings.probe_band_limit:
         aperture = torch.as_tensor(within_aperture(window, optics)).to(device)
+    scales = Scales(
+        curvature=loss.curvature(brightest, chance),
+        dilution=chance * settings.batch / density,
+        length=1 / (4 * optics.aperture),
+    )
+    limit = settings.band_limit_per_angstrom
     return Problem(
         model=model,
         loss=loss.to(device, model.real),
@@ -99,16 +111,16 @@ def prepare(
         aperture=aperture,
         most=_OVERSHOOT * settings.batch / loss.curvature(brightest, density),
         most_probe=1 / loss.curvature(brightest, 1.0),  # the bound is tight: all positions see it
+        regulariser=Regulariser(settings, model.windows.object_grid, scales, device),
+        counts=count(loss.knowns(), dose[1:], model.windows, optics.aperture, limit),
     )
 
 
-def _density(windows: Windows, spectrum: NDArray[np.complexfloating], batch: int) -> float:
-    """Largest intensity that the probes of a random batch put into one pixel of the object.
-
-    One probe is there for certain; the others by chance.
-    """
-    probe = np.abs(np.fft.fftshift(np.fft.ifft2(spectrum, norm="ortho"))) ** 2
-    total, (height, width) = np.zeros(windows.shape), windows.grid.shape
-    for y, x in windows.starts:
-        total[y : y + height, x : x + width] += probe
-    return float(probe.max() + total.max() * batch / len(windows.starts))
+def _loss(
+    data: Compressed, settings: ReconstructionConfig, shape: tuple[int, int]
+) -> CoefficientLoss:
+    """The loss on patterns of a shape."""
+    zero = None
+    if settings.dark_field != "none":
+        zero = dark_field(settings.dark_field, data.basis.on_shape(shape).support)
+    return CoefficientLoss(data.basis, data.coefficients, shape, settings.loss, zero)

@@ -91,6 +91,7 @@ def reconstruct(
         semi_angle=data.optics.semi_angle,
         run=run,
         config=dict(about or {}),
+        counts=problem.counts,
     )
 
 

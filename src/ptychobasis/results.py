@@ -1,7 +1,7 @@
 """The reconstruction file: what came out, how, and how fast."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,36 @@ class Run:
     peak_memory_bytes: int
 
 
+@dataclass(frozen=True)
+class Counts:
+    """How many numbers a reconstruction knew and looked for; see `ptychobasis.unknowns`.
+
+    Attributes:
+        patterns: scan positions.
+        knowns: stored numbers that were compared, of all patterns.
+        zeros: coefficients of dark-field masks that were to be zero, of all patterns.
+        unknowns: well lit pixels of all slices, or what a band limit of the object leaves of them.
+        unknowns_in_band: how many of these the bright field can tell.
+    """
+
+    patterns: int
+    knowns: int
+    zeros: int
+    unknowns: int
+    unknowns_in_band: int
+
+    def columns(self) -> dict[str, float]:
+        """What a table tells of it."""
+        return {
+            "knowns": self.knowns,
+            "zeros": self.zeros,
+            "unknowns": self.unknowns,
+            "unknowns_in_band": self.unknowns_in_band,
+            "unknowns_per_pattern": self.unknowns / self.patterns,
+            "knowns_per_unknown_in_band": self.knowns / self.unknowns_in_band,
+        }
+
+
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
     """A reconstructed object with its probe.
@@ -63,6 +93,7 @@ class Reconstruction:
         run: how it was made.
         config: configuration that it was made with.
         versions: of the software, filled in when the file is written.
+        counts: of knowns and unknowns; None where nobody counted.
     """
 
     phase: NDArray[np.float32]
@@ -76,6 +107,7 @@ class Reconstruction:
     run: Run
     config: dict[str, Any]
     versions: dict[str, Any] | None = None
+    counts: Counts | None = None
 
     @property
     def grid(self) -> Grid:
@@ -102,6 +134,8 @@ def write_reconstruction(path: str | Path, result: Reconstruction) -> None:
         file.attrs["config"] = json.dumps(result.config, sort_keys=True)
         file.attrs["versions"] = json.dumps(result.versions or provenance(), sort_keys=True)
         file.attrs.update(asdict(result.run))
+        if result.counts is not None:
+            file.create_group("counts").attrs.update(asdict(result.counts))
 
 
 def read_reconstruction(path: str | Path) -> Reconstruction:
@@ -126,6 +160,7 @@ def read_reconstruction(path: str | Path) -> Reconstruction:
             run=_read_run(file),
             config=_read_json(file, "config"),
             versions=_read_json(file, "versions"),
+            counts=_read_counts(file["counts"]) if "counts" in file else None,
         )
 
 
@@ -139,6 +174,10 @@ def _read_run(file: Any) -> Run:
         patterns_per_second=read_number(file, "patterns_per_second", 0),
         peak_memory_bytes=int(read_number(file, "peak_memory_bytes", 0)),
     )
+
+
+def _read_counts(group: Any) -> Counts:
+    return Counts(**{f.name: int(read_number(group, f.name, 0)) for f in fields(Counts)})
 
 
 def _read_json(file: Any, key: str) -> dict[str, Any]:

@@ -1,0 +1,147 @@
+"""Regularisation: proximal maps against what defines them, and what they do to reconstructions."""
+
+import numpy as np
+import pytest
+import torch
+from skimage.restoration import denoise_tv_chambolle
+
+from ptychobasis.config import ReconstructionConfig as Settings
+from ptychobasis.grid import Grid
+from ptychobasis.regularisation import (
+    Regulariser,
+    Scales,
+    beam_penalty,
+    smooth_along_beam,
+    smooth_variation,
+)
+
+GRID = Grid((24, 21), (0.3, 0.34))
+SCALES = Scales(curvature=2.0, dilution=0.5, length=0.4)
+DEPTHS = (0.0, 10.0, 20.0, 26.0)
+# each slice stands for what is nearest to its depth, of a sample of 26 Å
+WIDTHS = (5.0, 10.0, 8.0, 3.0)
+
+
+def noise(*shape: int) -> torch.Tensor:
+    return torch.as_tensor(np.random.default_rng(0).normal(size=shape))
+
+
+def regulariser(**settings: object) -> Regulariser:
+    keys = {"slice_depths_angstrom": DEPTHS, "positivity": False}
+    return Regulariser(Settings.model_validate(keys | settings), GRID, SCALES)
+
+
+def difference_penalty(phase: torch.Tensor) -> torch.Tensor:
+    """½ Σ of squared differences of neighbouring slices, per thickness."""
+    mean = sum(WIDTHS) / len(WIDTHS)
+    even = [part * mean / width for part, width in zip(phase, WIDTHS, strict=True)]
+    pairs = zip(even[1:], even[:-1], strict=True)
+    return sum(((a - b).square().sum() for a, b in pairs), torch.zeros(())) / 2
+
+
+def variation(phase: torch.Tensor, steps: tuple[float, float]) -> float:
+    down = torch.nn.functional.pad(phase.diff(dim=1), (0, 0, 0, 1)) * steps[0]
+    right = torch.nn.functional.pad(phase.diff(dim=2), (0, 1)) * steps[1]
+    return float(torch.hypot(down, right).sum())
+
+
+def test_the_beam_penalty_is_its_definition() -> None:
+    phase = noise(4, 5, 6).requires_grad_()
+    (gradient,) = torch.autograd.grad(difference_penalty(phase), phase)
+    by_hand = torch.tensordot(torch.as_tensor(beam_penalty(DEPTHS)), phase.detach(), dims=1)
+    torch.testing.assert_close(by_hand, gradient, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("weight", [1e-3, 0.7, 1e4])
+def test_smoothing_along_the_beam_solves_its_equation(weight: float) -> None:
+    """p + w ∂R/∂p = φ at the minimum of ½|p - φ|² + w R(p), the gradient by autograd."""
+    phase = noise(4, 5, 6)
+    found = smooth_along_beam(phase, beam_penalty(DEPTHS), weight).requires_grad_()
+    (gradient,) = torch.autograd.grad(difference_penalty(found), found)
+    torch.testing.assert_close(found.detach() + weight * gradient, phase, rtol=1e-9, atol=1e-9)
+
+
+def test_an_even_sample_is_left_as_it_is() -> None:
+    even = torch.tensor(WIDTHS, dtype=torch.float64)[:, None, None] * noise(1, 5, 6)
+    again = smooth_along_beam(even, beam_penalty(DEPTHS), 100.0)
+    torch.testing.assert_close(again, even, rtol=1e-9, atol=1e-9)
+
+
+def test_one_slice_has_no_neighbours() -> None:
+    phase = noise(1, *GRID.shape)
+    before = phase.clone()
+    regulariser(slice_depths_angstrom=(7.0,), smoothness_along_beam=5.0)(phase, 1.0, 1.0)
+    assert torch.equal(phase, before)
+
+
+def test_smooth_variation_finds_the_minimum_that_scikit_image_finds() -> None:
+    picture, weight = noise(1, 20, 17), 0.6
+    found = smooth_variation(picture, weight, iterations=2000)[0]
+    theirs = denoise_tv_chambolle(picture[0].numpy(), weight, eps=1e-12, max_num_iter=20000)
+    np.testing.assert_allclose(found.numpy(), theirs, atol=2e-4)
+
+
+def test_smooth_variation_minimises_its_objective_on_pixels_that_are_not_square() -> None:
+    picture, weight, steps = noise(2, 12, 9), 0.3, (1.3, 0.8)
+
+    def objective(p: torch.Tensor) -> float:
+        return float((p - picture).square().sum()) / 2 + weight * variation(p, steps)
+
+    found = smooth_variation(picture, weight, steps, iterations=3000)
+    least = objective(found)
+    assert least < 0.9 * objective(picture)
+    generator = np.random.default_rng(1)
+    for size in (1e-2, 1e-1):
+        for _ in range(20):
+            other = torch.as_tensor(generator.normal(scale=size, size=picture.shape))
+            assert objective(found + other) > least
+    # a few steps of the dual problem go most of the way
+    assert objective(smooth_variation(picture, weight, steps)) < least * 1.1
+
+
+def test_variation_keeps_what_is_even_and_the_mean() -> None:
+    even = torch.full((2, 8, 9), 0.3, dtype=torch.float64)
+    torch.testing.assert_close(smooth_variation(even, 5.0), even)
+    rough = noise(3, 8, 9)
+    smooth = smooth_variation(rough, 100.0, iterations=3000)
+    torch.testing.assert_close(smooth.mean((1, 2)), rough.mean((1, 2)))
+    assert smooth.std(dim=(1, 2)).max() < 1e-3
+
+
+def test_the_band_limit_leaves_the_band_alone() -> None:
+    phase = noise(4, *GRID.shape)
+    before = torch.fft.fft2(phase)
+    regulariser(band_limit_per_angstrom=0.9)(phase, 1.0, 1.0)
+    after = torch.fft.fft2(phase)
+    ky, kx = GRID.frequencies()
+    inside = torch.as_tensor(np.fft.ifftshift(np.hypot(ky, kx) <= 0.9))
+    assert 0.1 < inside.double().mean() < 0.5
+    torch.testing.assert_close(after[:, inside], before[:, inside])
+    assert after[:, ~inside].abs().max() < 1e-12
+
+
+def test_weights_are_relative_to_the_data() -> None:
+    """Ten times the loss asks for a tenth of the step and leaves the same penalty."""
+    smooth = {"smoothness_along_beam": 0.1, "total_variation": 0.2}
+    first, second = noise(4, *GRID.shape), noise(4, *GRID.shape)
+    keys = Settings.model_validate({"slice_depths_angstrom": DEPTHS} | smooth)
+    Regulariser(keys, GRID, SCALES)(first, 0.3, 1.5)
+    louder = Scales(10 * SCALES.curvature, SCALES.dilution, SCALES.length)
+    Regulariser(keys, GRID, louder)(second, 0.03, 15.0)
+    torch.testing.assert_close(first, second)
+
+
+def test_each_key_does_its_part_and_no_key_does_nothing() -> None:
+    rough = noise(4, *GRID.shape)
+
+    def treated(**settings: object) -> torch.Tensor:
+        phase = rough.clone()
+        regulariser(**settings)(phase, 0.5, 1.0)
+        return phase
+
+    assert torch.equal(treated(), rough)
+    assert treated(positivity=True).min() == 0
+    beam = treated(smoothness_along_beam=0.5)
+    assert difference_penalty(beam) < 0.8 * difference_penalty(rough)
+    steps = (SCALES.length / 0.3, SCALES.length / 0.34)
+    assert variation(treated(total_variation=0.5), steps) < 0.9 * variation(rough, steps)
