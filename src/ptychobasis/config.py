@@ -12,154 +12,31 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from ptychobasis import config_checks, config_source
 from ptychobasis.bases import BASES
+from ptychobasis.config_sample import (
+    Count,
+    Counts,
+    Crystal,
+    Dataset,
+    Detector,
+    Device,
+    Lengths,
+    Microscope,
+    NonNegative,
+    Positive,
+    Scan,
+    Section,
+    Simulation,
+)
 from ptychobasis.errors import StudyError, nearest
 from ptychobasis.grid import Grid
 from ptychobasis.optics import Optics
 from ptychobasis.storage import Store
 
-Positive = Annotated[float, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=1)]
-Lengths = tuple[Positive, Positive]
-Counts = tuple[Count, Count]
-Device = Literal["auto", "cpu", "cuda"]
 SweepName = Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
-
-
-class Section(BaseModel):
-    """A block of keys: closed, frozen, without silent conversions."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
-    )
-
-
-class Dislocation(Section):
-    """A 60° dislocation in silicon, split into 30° and 90° partials and seen end-on."""
-
-    lattice_constant_angstrom: Positive = 5.431
-    """Lattice constant a of silicon [Å]."""
-    partial_separation: Count = 4
-    """Width of the stacking fault between the partials, in glide distances a √6 / 4."""
-    line_period: Count = 2
-    """Repeats a / √2 along the line that relax together; 2 lets the cores dimerise."""
-    relax_radius_angstrom: Positive = 25.0
-    """Atoms nearer than this to the fault are relaxed [Å]."""
-    force_tolerance_ev_per_angstrom: Positive = 0.01
-    """Largest force left on a relaxed atom [eV/Å]."""
-    size_angstrom: Lengths | None = None
-    """Size of the block along (y, x) [Å]; null fits scan and window."""
-
-
-class CrystalFile(Section):
-    """Any crystal that ASE can read."""
-
-    path: Path
-    """CIF or any other structure file that ASE reads."""
-    zone_axis: tuple[int, int, int] = (0, 0, 1)
-    """Direction [u, v, w] of the crystal along the beam."""
-    size_angstrom: Lengths | None = None
-    """Size of the block along (y, x) [Å]; null tiles the cell until scan and window fit."""
-
-
-class Substitution(Section):
-    """Sites of one element that hold another one, at random: an alloy, or a layer of it."""
-
-    element: str
-    """Element that is put in."""
-    replaces: str
-    """Element that is taken out."""
-    share: Annotated[float, Field(gt=0, le=1)]
-    """Share of the sites that are replaced, chosen by the seed."""
-    depth_angstrom: tuple[NonNegative, Positive] | None = None
-    """Depths from, to below the entrance surface where sites are replaced [Å]; null: all."""
-
-
-class Crystal(Section):
-    """The sample; exactly one of `dislocation` and `file`."""
-
-    dislocation: Dislocation | None = None
-    """A dislocation in silicon, built and relaxed."""
-    file: CrystalFile | None = None
-    """A crystal from a file."""
-    repeats: Count
-    """Periods of the crystal along the beam; a / √2 each for the dislocation."""
-    substitution: Substitution | None = None
-    """Another element on some of the sites, so that slices differ."""
-
-
-class Microscope(Section):
-    """What forms the probe."""
-
-    voltage_kv: Annotated[float, Field(ge=1, le=3000)]
-    """Accelerating voltage [kV]."""
-    semi_angle_mrad: Annotated[float, Field(gt=0, le=200)]
-    """Convergence semi-angle [mrad]."""
-    defocus_angstrom: float = 0.0
-    """Distance of the focus below the entrance surface [Å]; > 0 is underfocus."""
-
-
-class Scan(Section):
-    """Where the probe stands."""
-
-    shape: Counts
-    """Scan positions along (y, x)."""
-    step_angstrom: Lengths = (1.0, 1.0)
-    """Distance between neighbouring positions along (y, x) [Å]."""
-    centre_angstrom: tuple[float, float] | None = None
-    """Centre of the scan (y, x), from the centre of the crystal [Å]; null is [0, 0]."""
-
-
-class Detector(Section):
-    """What records the patterns."""
-
-    window_angstrom: Lengths
-    """Real-space window along (y, x) [Å]; one detector pixel is 1 / window [1/Å]."""
-    pixels: Counts
-    """Detector pixels along (y, x)."""
-
-
-class FrozenPhonons(Section):
-    """Thermal motion, as an average over still pictures."""
-
-    configurations: Count = 1
-    """Independent sets of displaced atoms that each pattern is the mean of."""
-    sigma_angstrom: dict[str, NonNegative]
-    """Root mean square displacement along one axis of each element [Å]; 0 holds it still."""
-
-
-class Simulation(Section):
-    """How abTEM computes the patterns."""
-
-    sampling_angstrom: Positive
-    """Pixel of the simulated wave [Å]; a whole number of them fills the window."""
-    slice_thickness_angstrom: Positive = 2.0
-    """Thickness of a slice of the simulated potential [Å]."""
-    parametrization: Literal["lobato", "kirkland", "peng"] = "lobato"
-    """Parametrization of the atomic potentials."""
-    frozen_phonons: FrozenPhonons
-    """Thermal motion."""
-    dose_electrons_per_angstrom2: Positive | None = None
-    """Dose [electrons/Å²] of Poisson noise; null leaves the patterns free of noise."""
-    batch: Count = 16
-    """Probes that are propagated together."""
-    device: Device = "auto"
-    """Where to compute; auto takes a GPU where there is one."""
-
-
-class Dataset(Section):
-    """Patterns from elsewhere, in place of a simulation."""
-
-    file: Path | None = None
-    """A ready dataset.h5; then crystal, microscope, scan, detector and simulation are left out."""
 
 
 class ReconstructionConfig(Section):
@@ -237,6 +114,17 @@ class Evaluation(Section):
     """Width of the soft edge of the compared area [Å]."""
 
 
+class Claims(Section):
+    """By what the statements of the paper are judged; see docs/claims.md."""
+
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    """Fourier shell correlation that a sufficient number of coefficients does not fall below,"""
+    up_to_per_angstrom: Positive = 1.1
+    """from the start of the evaluation's band up to this frequency [1/Å]."""
+    tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    """Difference of two mean Fourier shell correlations that counts as none."""
+
+
 class Figures(Section):
     """What is drawn."""
 
@@ -273,6 +161,8 @@ class Study(Section):
     """How every sweep is reconstructed."""
     evaluation: Evaluation
     """How reconstructions are compared."""
+    claims: Claims = Claims()
+    """By what the statements of the paper are judged."""
     figures: Figures
     """What is drawn."""
 

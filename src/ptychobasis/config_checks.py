@@ -16,7 +16,8 @@ from ptychobasis.config_geometry import GEOMETRY, owner
 from ptychobasis.errors import nearest
 
 if TYPE_CHECKING:
-    from ptychobasis.config import Crystal, Study, Substitution, Sweep
+    from ptychobasis.config import Study, Sweep
+    from ptychobasis.config_sample import Crystal, Substitution
 
 # the rest of a study describes the simulation, which a ready data set replaces
 _SIMULATED = ("crystal", "microscope", "scan", "detector", "simulation")
