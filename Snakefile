@@ -24,6 +24,7 @@ include: "workflow/rules/compress.smk"
 include: "workflow/rules/reconstruct.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/claims.smk"
 include: "workflow/rules/crate.smk"
 
 

@@ -210,13 +210,31 @@ class Study(Section):
         return sorted({dose for dose in asked if dose is not None})
 
     def plain_sweeps(self) -> list[str]:
-        """Sweeps stored as float32 from patterns without a dose of their own; or all."""
-        plain = [
+        """Sweeps that are to be compared by their numbers alone; or all where there are none.
+
+        They are stored as float32, without a dose of their own, and with the probe, the dark
+        field and the epochs of the study.
+        """
+        shared = {"dark_field", "epochs", *(key for key in ReconstructionConfig.model_fields
+                                            if key.startswith(("probe", "focus")))}  # fmt: skip
+        base = self.reconstruction.model_dump(include=shared)
+        found = [
             name
             for name, sweep in self.sweeps.items()
-            if sweep.store == "float32" and sweep.dose_electrons_per_angstrom2 is None
+            if sweep.store == "float32"
+            and sweep.dose_electrons_per_angstrom2 is None
+            and self.recon(name).model_dump(include=shared) == base
         ]
-        return plain or list(self.sweeps)
+        return found or list(self.sweeps)
+
+    def probe_sweeps(self) -> list[str]:
+        """Sweeps whose probe is optimised, or starts from another focus than the data's."""
+        return [
+            name
+            for name in self.sweeps
+            if self.recon(name).probe == "joint"
+            or self.recon(name).probe_defocus_angstrom is not None
+        ]
 
     def recon(self, sweep: str) -> ReconstructionConfig:
         """The reconstruction block with what `sweep` sets differently.

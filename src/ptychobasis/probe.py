@@ -23,7 +23,8 @@ Complex = NDArray[np.complexfloating]
 
 _TOLERANCE = 0.5  # [Å], of a defocus
 _MOST_TRIALS = 15
-_FINER = 8  # pixels per pixel when two probes are laid over each other
+_FINER = 8  # pixels per pixel when two probes are laid over each other,
+_MOST_PIXELS = 1024  # along an axis of them
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,11 @@ def compare_probes(probe: Complex, sampling: tuple[float, float], optics: Optics
     )
 
 
+def true_probe(grid: Grid, optics: Optics) -> Complex:
+    """The probe of the optics ``(y, x)`` on the pixels of `grid`, in real space, centred."""
+    return np.fft.fftshift(np.fft.ifft2(_true(grid, optics), norm="ortho"))
+
+
 def _true(grid: Grid, optics: Optics) -> Complex:
     """Spectrum of the true probe within the window of `grid`."""
     shape = tuple(
@@ -123,6 +129,10 @@ def _true(grid: Grid, optics: Optics) -> Complex:
 def _overlap(a: Complex, b: Complex) -> float:
     """Largest |⟨a, b⟩| / (‖a‖ ‖b‖) of two spectra over all lateral shifts."""
     product = np.fft.fftshift(a * b.conj())
-    pads = [(n * (_FINER - 1) // 2, n * (_FINER - 1) - n * (_FINER - 1) // 2) for n in a.shape]
+    sizes = [max(n, min(_FINER * n, _MOST_PIXELS)) for n in a.shape]
+    pads = [
+        ((size - n) // 2, size - n - (size - n) // 2)
+        for size, n in zip(sizes, a.shape, strict=True)
+    ]
     shifted = np.fft.fft2(np.pad(product, pads))
     return float(np.abs(shifted).max() / (np.linalg.norm(a) * np.linalg.norm(b)))

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ from ptychobasis.compression import reduction
 from ptychobasis.config import Sweep
 from ptychobasis.counts import CountBytes
 from ptychobasis.files import atomic
+from ptychobasis.probe import ProbeError
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
@@ -106,6 +108,21 @@ def add_storage(
         raw_bytes_per_pattern=dose.map({each: taken.raw for each, taken in counts.items()}),
         lossless_bytes_per_pattern=dose.map({each: t.lossless for each, t in counts.items()}),
     )
+
+
+def add_probes(summary: pd.DataFrame, errors: Mapping[tuple[str, str], ProbeError]) -> pd.DataFrame:
+    """Add how each probe differs from the true one, in columns that begin with ``probe_``.
+
+    Args:
+        summary: with the columns sweep and size.
+        errors: by sweep and size.
+    """
+    rows = [
+        {"sweep": sweep, "size": size}
+        | {f"probe_{name}": value for name, value in asdict(error).items()}
+        for (sweep, size), error in errors.items()
+    ]
+    return summary.merge(pd.DataFrame(rows), on=["sweep", "size"], how="left")
 
 
 def gather(files: Mapping[int, str | Path]) -> pd.DataFrame:

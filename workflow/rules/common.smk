@@ -27,7 +27,21 @@ DEEP = SIMULATED and len(REFERENCE.slice_depths_angstrom) > 1
 CONFIGURATIONS = STUDY.simulation.frozen_phonons.configurations if SIMULATED else 0
 # bytes are drawn where there is something to choose from
 RATE = bool(DOSES) or len({sweep.store for sweep in STUDY.sweeps.values()}) > 1
-FIGURES = ["masks", "fsc", "slices", "quality", *RATE * ["rate"], *DEEP * ["depth"]]
+# probes are drawn where one is not simply known, and compared with that of the simulation
+PROBES = [
+    f"{sweep}/{size}"
+    for sweep, size in STUDY.variants()
+    if SIMULATED and sweep in STUDY.probe_sweeps()
+]
+# sweeps that are no question of numbers: dark field, epochs
+ASIDE = len(STUDY.plain_sweeps()) < len(STUDY.sweeps)
+FIGURES = [
+    *("masks", "fsc", "slices", "quality"),
+    *RATE * ["rate"],
+    *DEEP * ["depth"],
+    *bool(PROBES) * ["probe"],
+    *ASIDE * ["claims"],
+]
 
 
 wildcard_constraints:
@@ -75,7 +89,7 @@ def tables():
         "{results}/tables/{name}",
         results=RESULTS,
         name=["fsc.csv", "summary.csv", "summary.html"] + DEEP * ["depth.csv"],
-    )
+    ) + [f"{RESULTS}/claims.csv", f"{RESULTS}/claims.html"]
 
 
 def figure_files(*names):

@@ -160,6 +160,61 @@ if DEEP:
             "../scripts/figure_depth.py"
 
 
+if PROBES:
+
+    rule figure_probe:
+        input:
+            reconstructions=map(first_seed, reconstructions(*PROBES)),
+        output:
+            report(
+                figure_files("probe")[0],
+                category="Figures",
+                caption="../report/probe.rst",
+                labels={"figure": "7 probes"},
+            ),
+            figure_files("probe")[1:],
+        log:
+            f"{RESULTS}/logs/figures/probe.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/figures/probe.tsv"
+        localrule: True
+        conda:
+            "../../envs/study.yaml"
+        params:
+            settings=settings("figures", "microscope", "detector"),
+            variants=PROBES,
+            code=code_digest("figure_probe"),
+        script:
+            "../scripts/figure_probe.py"
+
+
+if ASIDE:
+
+    rule figure_claims:
+        input:
+            summary=f"{RESULTS}/tables/summary.csv",
+        output:
+            report(
+                figure_files("claims")[0],
+                category="Figures",
+                caption="../report/aside.rst",
+                labels={"figure": "8 dark field, epochs, seconds"},
+            ),
+            figure_files("claims")[1:],
+        log:
+            f"{RESULTS}/logs/figures/claims.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/figures/claims.tsv"
+        localrule: True
+        conda:
+            "../../envs/study.yaml"
+        params:
+            settings=settings("sweeps", "reconstruction", "figures"),
+            code=code_digest("figure_claims"),
+        script:
+            "../scripts/figure_claims.py"
+
+
 rule provenance:
     input:
         reconstructions=expand(reconstructions(), seed=STUDY.seeds),

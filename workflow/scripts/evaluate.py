@@ -6,6 +6,7 @@ from ptychobasis import evaluation, tables
 from ptychobasis.counts import bytes_of_counts
 from ptychobasis.dataset import read_dataset
 from ptychobasis.job import job
+from ptychobasis.probe import compare_probes
 from ptychobasis.results import read_reconstruction
 
 if TYPE_CHECKING:
@@ -20,17 +21,14 @@ with job(snakemake) as study:
         study.evaluation.band_per_angstrom, study.evaluation.apodisation_angstrom
     )
     truth = dataset.truth
-    parts = [
-        evaluation.evaluate(
-            read_reconstruction(files["/".join(variant)]),
-            variant,
-            dataset.positions,
-            reference,
-            truth,
-            measure,
+    parts, errors = [], {}
+    for variant in variants:
+        found = read_reconstruction(files["/".join(variant)])
+        parts.append(
+            evaluation.evaluate(found, variant, dataset.positions, reference, truth, measure)
         )
-        for variant in variants
-    ]
+        if truth is not None:  # the optics are those that the patterns were simulated with
+            errors[variant] = compare_probes(found.probe, found.sampling, dataset.optics)
     result = evaluation.combine(parts)
     summary = tables.add_sizes(
         result.summary, dict(zip(variants, snakemake.input.compressed, strict=True))
@@ -39,5 +37,7 @@ with job(snakemake) as study:
     summary = tables.add_storage(
         summary, study.sweeps, {dose: bytes_of_counts(path) for dose, path in counted}
     )
+    if errors:
+        summary = tables.add_probes(summary, errors)
     tables.write_csv(result.curves, snakemake.output.fsc)
     tables.write_csv(summary, snakemake.output.summary)

@@ -1,0 +1,28 @@
+rule claims:
+    input:
+        summary=f"{RESULTS}/tables/summary.csv",
+        fsc=f"{RESULTS}/tables/fsc.csv",
+        depth=[f"{RESULTS}/tables/depth.csv"] * DEEP,
+    output:
+        table=f"{RESULTS}/claims.csv",
+        page=report(
+            f"{RESULTS}/claims.html",
+            category="Claims",
+            caption="../report/claims.rst",
+            labels={"table": "the statements of the paper"},
+        ),
+    log:
+        f"{RESULTS}/logs/claims.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/claims.tsv"
+    localrule: True
+    conda:
+        "../../envs/study.yaml"
+    params:
+        settings=settings(
+            "sweeps", "reconstruction", "evaluation", "claims", "microscope", "crystal"
+        ),
+        compare=STUDY.figures.compare,
+        code=code_digest("claims"),
+    script:
+        "../scripts/claims.py"

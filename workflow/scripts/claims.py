@@ -1,0 +1,22 @@
+"""Judge the statements of the paper by what the study measured."""
+
+from typing import TYPE_CHECKING
+
+from ptychobasis import tables
+from ptychobasis.claims import judge, write_claims
+from ptychobasis.findings import Tables
+from ptychobasis.job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake) as study:
+    depth = snakemake.input.get("depth")
+    measured = Tables(
+        tables.read_csv(snakemake.input.summary),
+        tables.read_csv(snakemake.input.fsc),
+        tables.read_csv(depth) if depth else None,
+    )
+    found = judge(study, measured)
+    tables.write_csv(found, snakemake.output.table)
+    write_claims(found, snakemake.output.page, study.study)

@@ -1,0 +1,20 @@
+"""Draw the probes that were optimised with the object beside the true one."""
+
+from typing import TYPE_CHECKING
+
+from ptychobasis.figure_probe import draw_probes
+from ptychobasis.figures import save
+from ptychobasis.job import job
+from ptychobasis.results import read_reconstruction
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake) as study:
+    labels = snakemake.params.variants
+    several = len({size for _, size in (label.split("/") for label in labels)}) > 1
+    results = {
+        (label.replace("/", "\n") if several else label.split("/")[0]): read_reconstruction(path)
+        for label, path in zip(labels, snakemake.input.reconstructions, strict=True)
+    }
+    save(draw_probes(results, study.optics()), snakemake.output)
