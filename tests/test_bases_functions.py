@@ -54,11 +54,12 @@ def test_vibrations_begin_as_in_the_tables() -> None:
     assert [m for _, m in found] == orders
 
 
-@given(st.integers(1, 700))
-def test_no_vibration_is_missing(count: int) -> None:
+def test_no_vibration_is_missing() -> None:
     table = [0.0, *jnp_zeros(0, 20), *(z for m in range(1, 60) for z in [*jnp_zeros(m, 20)] * 2)]
-    found = [zero for zero, _ in disc_vibrations(count)]
-    np.testing.assert_allclose(found, np.sort(table)[:count], rtol=1e-12)
+    table.sort()
+    for count in [*range(1, 70), 200, 700]:
+        found = [zero for zero, _ in disc_vibrations(count)]
+        np.testing.assert_allclose(found, table[:count], rtol=1e-12)
 
 
 def test_the_rim_is_free() -> None:
