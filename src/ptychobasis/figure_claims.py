@@ -41,7 +41,8 @@ def draw_claims(study: Study, summary: pd.DataFrame) -> Figure:
 def _bars(axes: Axes, x: float, values: pd.Series, index: int, label: str = "") -> None:
     """The mean of some values with a bar over their range."""
     mean = values.mean()
-    spread = [[mean - values.min()], [values.max() - mean]]
+    # of equal values the mean may be rounded to beyond them
+    spread = [[max(0.0, mean - values.min())], [max(0.0, values.max() - mean)]]
     axes.errorbar(x, mean, spread, lw=1, label=label or None, ms=4.5, **_style(index))
 
 

@@ -1,0 +1,207 @@
+"""The claims judged from made tables: each criterion holds, fails, and holds in part."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ptychobasis.claims import epochs_needed, fewest, judge, write_claims
+from ptychobasis.config import Study, load_study
+from ptychobasis.config_source import read
+from ptychobasis.figure_claims import draw_claims
+from ptychobasis.figures import save
+from ptychobasis.findings import Finding, Tables, differences, plain
+
+ROOT = Path(__file__).parents[1]
+SEEDS = (1, 2, 3)
+
+
+@pytest.fixture(scope="module")
+def study() -> Study:
+    return load_study(ROOT / "config/demo.yaml")
+
+
+def stored(study: Study, sweep: str, size: str) -> int:
+    if size == "all":
+        return 1465
+    if study.sweeps[sweep].basis == "binning":
+        return {"5": 69, "7": 45, "9": 25, "11": 21}[size]
+    return int(size)
+
+
+def score(study: Study, sweep: str, size: str, seed: int) -> float:
+    """A quality that rises with the numbers and with the epochs, and differs by the seed."""
+    epochs = study.recon(sweep).epochs
+    numbers = stored(study, sweep, size)
+    return 1 - 2 / numbers - 60 / numbers / epochs**1.5 - 0.001 * seed
+
+
+def made(study: Study, **changes: Any) -> Tables:
+    """Tables of a study in which, unless changed, every statement holds."""
+    rows, curves = [], []
+    q = np.linspace(0.05, 1.3, 26)
+    for (sweep, size), seed in itertools.product(study.variants(), SEEDS):
+        settings, quality = study.recon(sweep), score(study, sweep, size, seed)
+        numbers = stored(study, sweep, size)
+        free = settings.probe == "joint" and not settings.probe_band_limit
+        row: dict[str, Any] = {
+            "seed": seed, "sweep": sweep, "size": size, "basis": study.sweeps[sweep].basis,
+            "stored_values": numbers, "slice": "volume", "mean_fsc": quality,
+            "epochs": settings.epochs,
+            "seconds_per_epoch": 0.3 if settings.dark_field == "bins" else 0.2,
+            "probe_outside": 0.2 if free and settings.dark_field == "none" else 0.0005,
+            "probe_distance": 0.1, "probe_defocus": 0.7, "probe_norm": 1.0,
+        }  # fmt: skip
+        row |= changes.get(sweep, {})
+        for against in ("reference", "truth"):
+            rows.append({**row, "against": against})
+            curves.append(
+                pd.DataFrame(
+                    {"seed": seed, "sweep": sweep, "size": size, "basis": row["basis"],
+                     "stored_values": numbers, "against": against, "slice": "volume",
+                     "q_per_angstrom": q, "fsc": 1 - 0.1 * q * 28 / numbers}
+                )
+            )  # fmt: skip
+    return Tables(pd.DataFrame(rows), pd.concat(curves, ignore_index=True))
+
+
+def verdicts(table: pd.DataFrame) -> dict[tuple[str, str], str]:
+    keys = zip(table["claim"], table["statement"], strict=True)
+    return dict(zip(keys, table["verdict"], strict=True))
+
+
+def test_the_demo_speaks_to_the_statements_of_the_paper(study: Study) -> None:
+    table = judge(study, made(study))
+    assert list(table["claim"].unique()) == ["C1", "C2", "C3", "C4", "C5", "C6", "C7"]
+    assert set(table["seeds"]) == {3}
+    assert table["criterion"].str.len().min() > 0
+    found = verdicts(table)
+    assert found["C4", "a joint probe without dark-field masks diverges"] == "holds"
+    assert [v for (c, _), v in found.items() if c == "C7"] == ["holds"]
+    assert [v for (c, _), v in found.items() if c == "C5"] == ["holds"] * 4
+
+
+def test_counts_are_the_fewest_that_stay_above_the_threshold(study: Study) -> None:
+    """1 - 2.8 q / stored stays above 0.9 up to 1.1 1/Å from 31 numbers on."""
+    table = judge(study, made(study))
+    rows = table[table["claim"].isin(["C1", "C2"])]
+    assert rows["mean"].tolist() == [36, 36, 45, 45]
+    assert rows["std"].tolist() == [0] * 4
+    assert set(rows["verdict"]) == {"holds"}
+    assert "tried: 6, 10, 15, 21, 28, 36, 45" in rows["details"].iloc[0]
+
+
+def test_a_count_that_no_one_reached_is_none(study: Study) -> None:
+    tables = made(study)
+    low = tables.curves.assign(fsc=0.5)
+    table = judge(study, Tables(tables.summary, low))
+    rows = table[table["claim"] == "C1"]
+    assert rows["mean"].isna().all()
+    assert set(rows["verdict"]) == {"does not hold"}
+    found = fewest(low[low["sweep"] == "zernike"], study.claims, 0.15)
+    assert found.index.tolist() == list(SEEDS)
+    assert found.isna().all()
+
+
+def test_a_statement_that_some_seeds_bear_out_holds_in_part(study: Study) -> None:
+    tables = made(study)
+    summary = tables.summary
+    wild = (summary["sweep"] == "free") & (summary["seed"] == 2)
+    summary.loc[wild, "probe_outside"] = 0.0001
+    found = verdicts(judge(study, tables))
+    assert found["C4", "a joint probe without dark-field masks diverges"] == "holds in part"
+
+
+@pytest.mark.parametrize(
+    ("changes", "claim"),
+    [
+        ({"donut": {"mean_fsc": 0.999}}, "C3"),
+        ({"free": {"probe_outside": 0.0005}}, "C4"),
+        ({"both": {"probe_outside": 0.3}}, "C5"),
+        ({"limited": {"mean_fsc": 0.5}}, "C5"),
+        ({"focused": {"probe_defocus": -5.0}}, "C5"),
+        ({"binning-bins": {"seconds_per_epoch": 0.2}}, "C7"),
+    ],
+)
+def test_a_statement_that_was_not_borne_out_does_not_hold(
+    study: Study, changes: dict[str, Any], claim: str
+) -> None:
+    table = judge(study, made(study, **changes))
+    wrong = table[table["verdict"] != "holds"]
+    assert set(wrong["claim"]) == {claim}
+    assert set(wrong["verdict"]) == {"does not hold"}
+
+
+def test_epochs_are_those_to_one_percent_of_the_longest_run() -> None:
+    assert epochs_needed([10, 20, 40, 80], [0.5, 0.8, 0.995, 1.0]) == pytest.approx(
+        20 * 2 ** ((0.99 - 0.8) / (0.995 - 0.8))
+    )
+    assert epochs_needed([80, 10, 20], [1.0, 0.995, 0.998]) == pytest.approx(10)
+    assert epochs_needed([10, 80], [0.1, 0.9]) == pytest.approx(10 * 8 ** (0.791 / 0.8))
+
+
+def test_a_sample_with_layers_tells_what_slices_hold() -> None:
+    base = read(ROOT / "config/demo.yaml")
+    base["crystal"]["substitution"] = {
+        "element": "Ge", "replaces": "Si", "share": 0.5, "depth_angstrom": [31, 61],
+    }  # fmt: skip
+    base["simulation"]["frozen_phonons"]["sigma_angstrom"]["Ge"] = 0.07
+    study = load_study(base)
+    tables = made(study)
+    rows = [
+        {"seed": seed, "sweep": sweep, "size": size, "slice": str(i), "true_slice": j,
+         "share": (0.8 if i == j else 0.1) if sweep != "uncompressed" else 0.3}
+        for seed in SEEDS
+        for sweep, size in (label.split("/") for label in study.figures.compare)
+        for i, j in itertools.product(range(4), range(4))
+    ]  # fmt: skip
+    table = judge(study, Tables(tables.summary, tables.curves, pd.DataFrame(rows)))
+    found = table[table["claim"] == "C8"]
+    assert found["verdict"].tolist() == ["holds", "holds", "does not hold"]
+    assert found["mean"].tolist() == pytest.approx([0.8, 0.8, 0.3])
+
+
+def test_without_sweeps_that_speak_to_it_nothing_is_claimed(tmp_path: Path) -> None:
+    study = load_study(ROOT / "config/oxide.yaml")
+    only = study.model_copy(update={"sweeps": {"uncompressed": study.sweeps["uncompressed"]}})
+    tables = made(only)
+    table = judge(only, tables)
+    assert table.empty
+    assert "verdict" in table
+    write_claims(table, tmp_path / "page.html", "oxide")
+    assert "No sweep of this study" in (tmp_path / "page.html").read_text()
+
+
+def test_differences_are_those_to_the_study(study: Study) -> None:
+    assert differences(study, "zernike") == {}
+    assert differences(study, "donut") == {"dark_field": "donut"}
+    assert set(differences(study, "free")) == {"probe", "probe_step", "epochs", "probe_band_limit"}
+    assert plain(study, "zernike") == ["zernike"]
+
+
+def test_the_page_tells_verdict_criterion_and_spread(study: Study, tmp_path: Path) -> None:
+    write_claims(judge(study, made(study)), tmp_path / "page.html", "demo")
+    text = (tmp_path / "page.html").read_text()
+    for expected in ("holds", "36 Zernike coefficients suffice", "±", "FSC ≥ 0.9 up to 1.1 1/Å"):
+        assert expected in text
+
+
+def test_one_seed_has_no_spread() -> None:
+    row = Finding("C1", "s", "q", [3.0], "c", [True], "fsc").row()
+    assert row["mean"] == 3
+    assert np.isnan(row["std"])
+
+
+def test_the_figure_draws_what_there_is(study: Study, tmp_path: Path) -> None:
+    figure = draw_claims(study, made(study).summary)
+    left, middle, right = figure.axes
+    assert [label.get_text() for label in left.get_xticklabels()] == ["none", "donut"]
+    assert [line.get_label() for line in middle.get_lines()] == ["10 masks", "36 masks"]
+    for line in middle.get_lines():
+        assert np.asarray(line.get_xdata()).tolist() == [10, 20, 40, 80]
+    assert len(right.containers) == 9 + 1 + 1  # two counts are shared by bins and polynomials
+    save(figure, [tmp_path / "claims.png"])
+    assert (tmp_path / "claims.png").stat().st_size > 10_000
