@@ -19,7 +19,7 @@ from ptychobasis.crate import write_crate
 from ptychobasis.figure_data import read_figure_data
 from ptychobasis.results import read_reconstruction
 
-FIGURES = ("masks", "fsc", "slices", "quality", "depth")
+FIGURES = ("masks", "fsc", "slices", "quality", "depth", "probe", "claims")
 OUTER = """
 import yaml
 

@@ -23,7 +23,7 @@ from ptychobasis.dataset import read_dataset
 from ptychobasis.results import read_reconstruction
 from ptychobasis.tables import read_csv
 
-FIGURES = ("masks", "fsc", "slices", "quality", "depth")
+FIGURES = ("masks", "fsc", "slices", "quality", "depth", "probe", "claims")
 MINIATURE = ("--configfile", "config/test.yaml")
 
 
@@ -45,7 +45,7 @@ def test_tables_hold_every_variant(miniature: Path) -> None:
     assert set(summary["seed"]) == {1}
     variants = set(summary["sweep"] + "/" + summary["size"])
     expected = {"zernike/3", "zernike/6", "binning/3", "svd/3"}
-    assert variants == expected | {"bright-field/all", "uncompressed/all"}
+    assert variants == expected | {"both/6", "bright-field/all", "uncompressed/all"}
     assert set(summary["against"]) == {"reference", "truth"}
     itself = summary[(summary["sweep"] == "uncompressed") & (summary["against"] == "reference")]
     np.testing.assert_allclose(itself["mean_fsc"], 1, atol=1e-6)
@@ -99,11 +99,12 @@ def test_a_second_run_has_nothing_to_do(miniature: Path) -> None:
         (
             {"sweeps": {"zernike": {"reconstruction": {"epochs": 5}}}},
             {"reconstruct", "evaluate", "gather", "provenance", "figure_fsc", "figure_slices"}
-            | {"figure_quality", "depth", "figure_depth"},
+            | {"figure_quality", "depth", "figure_depth", "claims", "figure_claims"},
         ),
         (
             {"evaluation": {"apodisation_angstrom": 0.8}},
-            {"evaluate", "gather", "depth", "figure_fsc", "figure_quality", "figure_depth"},
+            {"evaluate", "gather", "depth", "figure_fsc", "figure_quality", "figure_depth"}
+            | {"claims", "figure_claims"},
         ),
     ],
 )
@@ -199,7 +200,8 @@ def test_a_study_starts_from_anyones_data_set(miniature: Path, tmp_path: Path) -
     np.testing.assert_array_equal(first.phase, ours.phase)
     assert (second.phase != ours.phase).any()  # another start, another order
     drawn = {path.stem for path in (results / "figures").glob("*.png")}
-    assert drawn == set(FIGURES) - {"depth"}  # nobody knows what it would be compared with
+    # nobody knows what these would be compared with
+    assert drawn == set(FIGURES) - {"depth", "probe"}
     # patterns that are the same for every seed are compressed once
     assert [path.parent.parent for path in results.rglob("compressed/svd/3.h5")] == [
         results / "compressed"
@@ -220,10 +222,11 @@ def test_another_seed_leaves_the_first_as_it_is(miniature: Path, tmp_path: Path)
     assert dry.returncode == 0, dry.stderr[-2000:]
     made = re.findall(r"^    output: (.*)", dry.stdout, re.MULTILINE)
     assert not [files for files in made if "seed_1/" in files]
-    assert len([files for files in made if "seed_2/reconstructions" in files]) == 6
+    assert len([files for files in made if "seed_2/reconstructions" in files]) == 7
     assert jobs(dry.stdout) == {
         "simulate_phonon", "average_phonons", "check_dataset", "compress", "reconstruct",
         "evaluate", "gather", "depth", "provenance", "figure_fsc", "figure_quality",
+        "claims", "figure_claims", "figure_depth",
     }  # fmt: skip
 
 
@@ -305,7 +308,7 @@ def test_the_report_shows_the_figures(miniature: Path, browser: Any) -> None:
     browser.get(report.as_uri())
     browser.find_element("xpath", "//*[text()='Figures']").click()
     rows = browser.find_elements("xpath", "//tbody/tr")
-    assert [row.text.split()[0] for row in rows] == ["1", "2", "3", "4", "5"]
+    assert [row.text.split()[0] for row in rows] == ["1", "2", "3", "4", "6", "7", "8"]
     for row in rows:
         row.find_element("css selector", "a[iconname=eye]").click()
         frame = browser.find_element("css selector", "img[src^='data:image/png'], iframe")

@@ -1,4 +1,4 @@
-"""Figure 5: which true slices each reconstructed slice holds, and what slices do not share."""
+"""Figure 6: which true slices each reconstructed slice holds, and what slices do not share."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace

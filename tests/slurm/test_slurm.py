@@ -259,7 +259,7 @@ def test_an_interrupted_run_empties_the_queue(slurm: None, miniature: Path, tmp_
             time.sleep(0.2)
         assert queued() == []
         ours = [job["JobState"] for job in jobs() if job["JobId"] not in before]
-        assert len(ours) == 6
+        assert len(ours) == 7
         assert set(ours) == {"CANCELLED"}
     finally:
         run.process.kill()

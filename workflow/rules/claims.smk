@@ -19,9 +19,8 @@ rule claims:
     conda:
         "../../envs/study.yaml"
     params:
-        settings=settings(
-            "sweeps", "reconstruction", "evaluation", "claims", "microscope", "crystal"
-        ),
+        settings=settings("evaluation", "claims", "microscope", "crystal"),
+        sweeps=sweeps_settings(),
         compare=STUDY.figures.compare,
         code=code_digest("claims"),
     script:

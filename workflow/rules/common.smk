@@ -75,6 +75,15 @@ def reconstruction_settings(wildcards):
     return chosen.model_dump(mode="json", exclude={"checkpoint_seconds"})
 
 
+def sweeps_settings():
+    """How every sweep is stored and reconstructed."""
+    return {
+        name: [sweep.store, sweep.dose_electrons_per_angstrom2, sweep.sizes]
+        + [STUDY.recon(name).model_dump(mode="json", exclude={"checkpoint_seconds"})]
+        for name, sweep in STUDY.sweeps.items()
+    }
+
+
 def reconstructions(*variants):
     """Files of some reconstructions, or of all, with the seed still open."""
     return expand(

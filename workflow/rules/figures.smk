@@ -209,7 +209,8 @@ if ASIDE:
         conda:
             "../../envs/study.yaml"
         params:
-            settings=settings("sweeps", "reconstruction", "figures"),
+            settings=settings("figures"),
+            sweeps=sweeps_settings(),
             code=code_digest("figure_claims"),
         script:
             "../scripts/figure_claims.py"

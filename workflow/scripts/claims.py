@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job(snakemake) as study:
-    depth = snakemake.input.get("depth")
+    depth = list(snakemake.input.depth)
     measured = Tables(
         tables.read_csv(snakemake.input.summary),
         tables.read_csv(snakemake.input.fsc),
-        tables.read_csv(depth) if depth else None,
+        tables.read_csv(depth[0]) if depth else None,
     )
     found = judge(study, measured)
     tables.write_csv(found, snakemake.output.table)
