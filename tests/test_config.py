@@ -59,6 +59,8 @@ def refusal(raw: Mapping[str, Any]) -> str:
 
 OXIDE_FILE = {"path": "config/structures/SrTiO3.cif"}
 OXIDE: dict[str, Any] = {"dislocation": None, "file": OXIDE_FILE, "repeats": 24}
+GERMANIUM: dict[str, Any] = {"element": "Ge", "replaces": "Si", "share": 0.5}
+SIGMA = "simulation.frozen_phonons.sigma_angstrom"
 NO_SIMULATION: dict[str, Any] = dict.fromkeys(
     ["crystal", "microscope", "scan", "detector", "simulation"]
 )
@@ -161,6 +163,38 @@ REFUSALS: list[tuple[dict[str, Any], str, str]] = [
         {"crystal": OXIDE | {"file": OXIDE_FILE | {"zone_axis": [0, 0, 0]}}},
         "crystal.file.zone_axis is [0, 0, 0]",
         "a direction",
+    ),
+    ({"crystal.substitution": GERMANIUM}, f"{SIGMA} lacks Ge", "a displacement [Å]"),
+    (
+        {"crystal.substitution": GERMANIUM | {"element": "Gee"}, f"{SIGMA}.Ge": 0.07},
+        "crystal.substitution.element is 'Gee', which is no element",
+        "(did you mean 'Ge'?)",
+    ),
+    (
+        {"crystal.substitution": GERMANIUM | {"replaces": "C"}, f"{SIGMA}.Ge": 0.07},
+        "crystal.substitution.replaces is 'C'",
+        "an element of the crystal, Si",
+    ),
+    (
+        {"crystal.substitution": GERMANIUM | {"element": "Si"}},
+        "crystal.substitution.element is what it replaces, 'Si'",
+        "another element",
+    ),
+    (
+        {"crystal.substitution": GERMANIUM | {"depth_angstrom": [46, 15]}, f"{SIGMA}.Ge": 0.07},
+        "crystal.substitution.depth_angstrom is [46.0, 15.0]",
+        "ascending depths",
+    ),
+    (
+        {"crystal.substitution": GERMANIUM | {"depth_angstrom": [93, 99]}, f"{SIGMA}.Ge": 0.07},
+        "crystal.substitution.depth_angstrom starts at 93 Å",
+        "less than the crystal's thickness, 92.17 Å",
+    ),
+    ({"crystal.substitution": GERMANIUM | {"share": 0}}, "crystal.substitution.share is 0", "more"),
+    (
+        {"crystal.substitution": GERMANIUM | {"share": 1.1}},
+        "crystal.substitution.share is 1.1",
+        "1 or less",
     ),
     (
         {"simulation.frozen_phonons.sigma_angstrom": {"Si": 0.07, "si": 0.1}},

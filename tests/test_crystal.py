@@ -12,7 +12,7 @@ from ase.spacegroup import crystal
 from matscipy.neighbours import neighbour_list
 from scipy.spatial import cKDTree
 
-from ptychobasis.crystal import from_file, read_atoms, write_atoms
+from ptychobasis.crystal import describe, from_file, read_atoms, substitute, write_atoms
 from ptychobasis.crystal_checks import Report, burgers_vector, report, verify
 from ptychobasis.dislocation import DislocationRecipe, coordination, dislocation
 from ptychobasis.errors import StudyError
@@ -282,3 +282,65 @@ def test_partly_occupied_sites_are_refused(tmp_path: Path, perovskite: Path) -> 
     assert "0.7" in text
     with pytest.raises(StudyError, match="fully occupied by one element"):
         from_file(path, (0, 0, 1), 1, (5, 5))
+
+
+def substituted(atoms: Atoms, **changes: Any) -> Atoms:
+    chosen = {"elements": ("Si", "Ge"), "share": 0.25, "depths": (5.0, 17.0), "seed": 3}
+    return substitute(atoms, **{**chosen, **changes})
+
+
+def test_an_exact_share_is_substituted_within_its_depths_alone(atoms: Atoms) -> None:
+    before, alloy = atoms.copy(), substituted(atoms)
+    z, new = atoms.positions[:, 2], alloy.symbols == "Ge"
+    layer = (z >= 5) & (z < 17)
+    assert new.sum() == round(0.25 * layer.sum()) > 100
+    assert not (new & ~layer).any()
+    assert (alloy.positions == atoms.positions).all()
+    assert (atoms.numbers == before.numbers).all()
+    assert atoms.info.keys() == before.info.keys()
+    assert (substituted(atoms, share=1.0, depths=None).symbols == "Ge").all()
+
+
+def test_sites_are_random_and_fixed_by_the_seed(atoms: Atoms) -> None:
+    first = substituted(atoms).numbers
+    assert (substituted(atoms).numbers == first).all()
+    assert (substituted(atoms, seed=4).numbers != first).any()
+    # four quarters of the area get their quarters of the atoms, within four standard deviations
+    new = atoms.positions[first == 32] / atoms.cell.lengths()
+    quarters = np.histogram2d(new[:, 0], new[:, 1], bins=2, range=[[0, 1], [0, 1]])[0]
+    assert np.abs(quarters - len(new) / 4).max() < 4 * np.sqrt(len(new) * 3 / 16)
+
+
+def test_only_the_element_that_is_named_is_taken_out(perovskite: Path) -> None:
+    block = from_file(perovskite, (0, 0, 1), 4, (8.0, 8.0))
+    counts = substituted(block, elements=("Sr", "Ba"), depths=None).symbols.formula.count()
+    sites = block.symbols.formula.count()["Sr"]
+    assert counts["Ba"] == round(0.25 * sites)
+    assert counts["Ba"] + counts["Sr"] == counts["Ti"] == counts["O"] // 3 == sites
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"elements": ("O", "Ge")}, "none of 0 O atoms between 5 and 17 Å"),
+        ({"depths": (30.0, 40.0)}, "none of 0 Si atoms between 30 and 23.0"),
+        ({"share": 1e-5}, "a larger share"),
+    ],
+)
+def test_a_substitution_of_nothing_is_refused(
+    atoms: Atoms, changes: dict[str, Any], word: str
+) -> None:
+    with pytest.raises(StudyError, match=word):
+        substituted(atoms, **changes)
+
+
+def test_reports_count_what_was_substituted(atoms: Atoms, tmp_path: Path) -> None:
+    alloy = substituted(atoms)
+    write_atoms(alloy, tmp_path / "atoms.xyz")
+    back = read_atoms(tmp_path / "atoms.xyz")
+    measured = report(back)
+    verify(measured)
+    count = int((alloy.symbols == "Ge").sum())
+    expected = {"Ge": count, "Si": len(atoms) - count, "substituted": count}
+    assert measured["composition"] == describe(back)["composition"] == expected
+    assert report(atoms)["composition"] == {"Si": len(atoms), "substituted": 0}

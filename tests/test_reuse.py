@@ -19,7 +19,7 @@ from ptychobasis.crate import write_crate
 from ptychobasis.figure_data import read_figure_data
 from ptychobasis.results import read_reconstruction
 
-FIGURES = ("masks", "fsc", "slices", "quality")
+FIGURES = ("masks", "fsc", "slices", "quality", "depth")
 OUTER = """
 import yaml
 
@@ -82,7 +82,7 @@ def test_a_crate_holds_what_it_says(crate: Path) -> None:
     there = {str(path.relative_to(crate)) for path in crate.rglob("*") if path.is_file()}
     assert there - set(listed) == {"ro-crate-metadata.json", "ro-crate-preview.html"}
     expected = [f"results/test/figures/{name}.png" for name in FIGURES]
-    expected += [f"results/test/tables/{name}" for name in ("fsc.csv", "summary.csv")]
+    expected += [f"results/test/tables/{name}" for name in ("fsc.csv", "summary.csv", "depth.csv")]
     expected += ["config.yaml", "results/test/seed_1/reconstructions/uncompressed/all.h5"]
     assert set(expected) <= set(listed)
 

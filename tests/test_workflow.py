@@ -23,7 +23,7 @@ from ptychobasis.dataset import read_dataset
 from ptychobasis.results import read_reconstruction
 from ptychobasis.tables import read_csv
 
-FIGURES = ("masks", "fsc", "slices", "quality")
+FIGURES = ("masks", "fsc", "slices", "quality", "depth")
 MINIATURE = ("--configfile", "config/test.yaml")
 
 
@@ -99,11 +99,11 @@ def test_a_second_run_has_nothing_to_do(miniature: Path) -> None:
         (
             {"sweeps": {"zernike": {"reconstruction": {"epochs": 5}}}},
             {"reconstruct", "evaluate", "gather", "provenance", "figure_fsc", "figure_slices"}
-            | {"figure_quality"},
+            | {"figure_quality", "depth", "figure_depth"},
         ),
         (
             {"evaluation": {"apodisation_angstrom": 0.8}},
-            {"evaluate", "gather", "figure_fsc", "figure_quality"},
+            {"evaluate", "gather", "depth", "figure_fsc", "figure_quality", "figure_depth"},
         ),
     ],
 )
@@ -115,6 +115,15 @@ def test_a_changed_key_reruns_what_depends_on_it(
     dry = snakemake(miniature, *MINIATURE, str(overlay), "--dry-run")
     assert dry.returncode == 0, dry.stderr[-2000:]
     assert jobs(dry.stdout) == rerun
+
+
+def test_one_slice_has_no_depth_to_resolve(miniature: Path, tmp_path: Path) -> None:
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("reconstruction: {slice_depths_angstrom: [0]}\n")
+    dry = snakemake(miniature, *MINIATURE, str(overlay), "--dry-run")
+    assert dry.returncode == 0, dry.stderr[-2000:]
+    assert "figure_slices" in jobs(dry.stdout)
+    assert not {"depth", "figure_depth"} & jobs(dry.stdout)
 
 
 def test_how_often_checkpoints_are_written_changes_no_result(
@@ -189,7 +198,8 @@ def test_a_study_starts_from_anyones_data_set(miniature: Path, tmp_path: Path) -
     )
     np.testing.assert_array_equal(first.phase, ours.phase)
     assert (second.phase != ours.phase).any()  # another start, another order
-    assert all((results / f"figures/{name}.png").exists() for name in FIGURES)
+    drawn = {path.stem for path in (results / "figures").glob("*.png")}
+    assert drawn == set(FIGURES) - {"depth"}  # nobody knows what it would be compared with
     # patterns that are the same for every seed are compressed once
     assert [path.parent.parent for path in results.rglob("compressed/svd/3.h5")] == [
         results / "compressed"
@@ -213,7 +223,7 @@ def test_another_seed_leaves_the_first_as_it_is(miniature: Path, tmp_path: Path)
     assert len([files for files in made if "seed_2/reconstructions" in files]) == 6
     assert jobs(dry.stdout) == {
         "simulate_phonon", "average_phonons", "check_dataset", "compress", "reconstruct",
-        "evaluate", "gather", "provenance", "figure_fsc", "figure_quality",
+        "evaluate", "gather", "depth", "provenance", "figure_fsc", "figure_quality",
     }  # fmt: skip
 
 
@@ -259,7 +269,15 @@ def test_shipped_studies_plan_their_jobs(name: str, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "config", tmp_path / "config")
     dry = snakemake(tmp_path, "--dry-run", "--configfile", f"config/{name}.yaml")
     assert dry.returncode == 0, dry.stderr[-2000:]
-    assert {"crystal", "simulate_phonon", "reconstruct", "figure_slices"} <= jobs(dry.stdout)
+    assert {"crystal", "simulate_phonon", "reconstruct", "figure_depth"} <= jobs(dry.stdout)
+
+
+def test_the_alloy_is_laid_over_the_default_study(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    files = ("config/demo.yaml", "config/depth.yaml")
+    dry = snakemake(tmp_path, "--dry-run", "--configfile", *files)
+    assert dry.returncode == 0, dry.stderr[-2000:]
+    assert "results/depth/figures/depth.png" in dry.stdout
 
 
 @pytest.fixture(scope="module")
@@ -287,7 +305,7 @@ def test_the_report_shows_the_figures(miniature: Path, browser: Any) -> None:
     browser.get(report.as_uri())
     browser.find_element("xpath", "//*[text()='Figures']").click()
     rows = browser.find_elements("xpath", "//tbody/tr")
-    assert [row.text.split()[0] for row in rows] == ["1", "2", "3", "4"]
+    assert [row.text.split()[0] for row in rows] == ["1", "2", "3", "4", "5"]
     for row in rows:
         row.find_element("css selector", "a[iconname=eye]").click()
         frame = browser.find_element("css selector", "img[src^='data:image/png'], iframe")

@@ -106,10 +106,15 @@ def find_shift(
     return best
 
 
-def _plane(difference: Float, grid: Grid, edge: float) -> tuple[Float, Float, Float]:
+def fitted_plane(difference: Float, grid: Grid, edge: float) -> tuple[Float, Float, Float]:
     """Least-squares plane per slice: ``(slices, y, x)``, slopes ``(slices, 2)``, centres.
 
     Weighted with the apodisation window, under which 1, y and x are orthogonal.
+
+    Args:
+        difference: ``(slices, y, x)``.
+        grid: of a slice.
+        edge: width of the window's rise at each border [Å].
     """
     y, x = (
         (np.arange(n) - (n - 1) / 2) * d for n, d in zip(grid.shape, grid.sampling, strict=True)
@@ -154,7 +159,7 @@ def align(
     if object_.shape != target.shape or object_.ndim != 3:
         raise ValueError(f"cannot align shapes {object_.shape} and {target.shape}")
     grid = Grid((object_.shape[1], object_.shape[2]), sampling)
-    plane, slope, offset = _plane(object_ - target, grid, edge)
+    plane, slope, offset = fitted_plane(object_ - target, grid, edge)
     flat = object_ - plane
 
     shift: Float = np.zeros(2)
@@ -164,7 +169,7 @@ def align(
         shift = np.clip(shift + more, -limit, limit)
         moved = resample(flat, sampling, (0, 0), grid, (-shift[0], -shift[1]))
 
-    rest, more_slope, more_offset = _plane(moved - target, grid, edge)
+    rest, more_slope, more_offset = fitted_plane(moved - target, grid, edge)
     return Aligned(
         moved - rest, (float(shift[0]), float(shift[1])), slope + more_slope, offset + more_offset
     )

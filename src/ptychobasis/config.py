@@ -70,6 +70,19 @@ class CrystalFile(Section):
     """Size of the block along (y, x) [Å]; null tiles the cell until scan and window fit."""
 
 
+class Substitution(Section):
+    """Sites of one element that hold another one, at random: an alloy, or a layer of it."""
+
+    element: str
+    """Element that is put in."""
+    replaces: str
+    """Element that is taken out."""
+    share: Annotated[float, Field(gt=0, le=1)]
+    """Share of the sites that are replaced, chosen by the seed."""
+    depth_angstrom: tuple[NonNegative, Positive] | None = None
+    """Depths from, to below the entrance surface where sites are replaced [Å]; null: all."""
+
+
 class Crystal(Section):
     """The sample; exactly one of `dislocation` and `file`."""
 
@@ -79,6 +92,8 @@ class Crystal(Section):
     """A crystal from a file."""
     repeats: Count
     """Periods of the crystal along the beam; a / √2 each for the dislocation."""
+    substitution: Substitution | None = None
+    """Another element on some of the sites, so that slices differ."""
 
 
 class Microscope(Section):

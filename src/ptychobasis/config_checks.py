@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ase.io
-import numpy as np
 from ase.data import chemical_symbols
 
 from ptychobasis.bases import BASES, SIZELESS, complete_zernike_orders
@@ -16,7 +16,7 @@ from ptychobasis.config_geometry import GEOMETRY, owner
 from ptychobasis.errors import nearest
 
 if TYPE_CHECKING:
-    from ptychobasis.config import Study, Sweep
+    from ptychobasis.config import Crystal, Study, Substitution, Sweep
 
 # the rest of a study describes the simulation, which a ready data set replaces
 _SIMULATED = ("crystal", "microscope", "scan", "detector", "simulation")
@@ -30,7 +30,7 @@ def problems(study: Study) -> list[str]:
     """
     stages = (
         (_parts, _files),
-        (_seeds, _crystal, _phonons, _sweeps, _labels, _slices, _losses),
+        (_seeds, _crystal, _elements, _sweeps, _labels, _slices, _losses),
         *GEOMETRY,
     )
     for stage in stages:
@@ -98,25 +98,26 @@ def _crystal(study: Study) -> Iterator[str]:
         yield "crystal.file.zone_axis is [0, 0, 0]; allowed: a direction such as [0, 0, 1]"
 
 
-def _phonons(study: Study) -> Iterator[str]:
-    if study.simulation is None:
+def _elements(study: Study) -> Iterator[str]:
+    """Elements are there, and each has its thermal motion."""
+    if study.simulation is None or study.crystal is None:
         return
     key = "simulation.frozen_phonons.sigma_angstrom"
-    given, symbols = study.simulation.frozen_phonons.sigma_angstrom, chemical_symbols[1:]
+    given = study.simulation.frozen_phonons.sigma_angstrom
     for symbol in given:
-        if symbol not in symbols:
-            yield (
-                f"{key}.{symbol} is no element; allowed: chemical symbols such as Si"
-                f"{nearest(symbol.title(), symbols)}"
-            )
+        yield from _symbol(symbol, f"{key}.{symbol} is no element")
     try:
-        missing = sorted(_elements(study) - set(given))
+        elements = _elements_of(study.crystal)
     except Exception as error:  # ASE's readers raise whatever befalls them
         reason = " ".join(str(error).split()) or type(error).__name__
         yield (
             f"crystal.file.path cannot be read ({reason}); allowed: a structure file that ASE reads"
         )
         return
+    if study.crystal.substitution:
+        yield from _substitution(study.crystal, study.crystal.substitution, elements)
+        elements = elements | {study.crystal.substitution.element}
+    missing = sorted(elements - set(given))
     if missing:
         yield (
             f"{key} lacks {', '.join(missing)}; allowed: a displacement [Å] for each element of "
@@ -124,10 +125,37 @@ def _phonons(study: Study) -> Iterator[str]:
         )
 
 
-def _elements(study: Study) -> set[str]:
-    if study.crystal is None or study.crystal.file is None:
+def _symbol(symbol: str, what: str) -> Iterator[str]:
+    symbols = chemical_symbols[1:]
+    if symbol not in symbols:
+        yield f"{what}; allowed: chemical symbols such as Si{nearest(symbol.title(), symbols)}"
+
+
+def _substitution(crystal: Crystal, chosen: Substitution, elements: set[str]) -> Iterator[str]:
+    key = "crystal.substitution"
+    yield from _symbol(chosen.element, f"{key}.element is '{chosen.element}', which is no element")
+    if chosen.replaces not in elements:
+        yield (
+            f"{key}.replaces is '{chosen.replaces}'; allowed: an element of the crystal, "
+            f"{', '.join(sorted(elements))}{nearest(chosen.replaces.title(), elements)}"
+        )
+    if chosen.element == chosen.replaces:
+        yield f"{key}.element is what it replaces, '{chosen.element}'; allowed: another element"
+    low, high = chosen.depth_angstrom or (0.0, math.inf)
+    if low >= high:
+        yield f"{key}.depth_angstrom is {[low, high]}; allowed: ascending depths"
+    elif low >= _thickness(crystal):
+        yield (
+            f"{key}.depth_angstrom starts at {low:g} Å; allowed: less than the crystal's "
+            f"thickness, {_thickness(crystal):.2f} Å"
+        )
+
+
+def _elements_of(crystal: Crystal) -> set[str]:
+    """Elements before any substitution."""
+    if crystal.file is None:
         return {"Si"}
-    (atoms,) = ase.io.iread(study.crystal.file.path, index=-1)
+    (atoms,) = ase.io.iread(crystal.file.path, index=-1)
     return set(atoms.get_chemical_symbols())
 
 
@@ -187,11 +215,15 @@ def _labels(study: Study) -> Iterator[str]:
             yield f"{key} is '{label}'; allowed: {', '.join(known)}{nearest(label, known)}"
 
 
+def _thickness(crystal: Crystal | None) -> float:
+    """Thickness [Å] where the keys tell it, else infinite."""
+    if crystal is None or crystal.dislocation is None:
+        return math.inf
+    return crystal.repeats * crystal.dislocation.lattice_constant_angstrom / math.sqrt(2)
+
+
 def _slices(study: Study) -> Iterator[str]:
-    thickness = np.inf
-    if study.crystal and study.crystal.dislocation:
-        lattice = study.crystal.dislocation.lattice_constant_angstrom
-        thickness = study.crystal.repeats * lattice / np.sqrt(2)
+    thickness = _thickness(study.crystal)
     for name in study.sweeps:
         depths = study.recon(name).slice_depths_angstrom
         key = owner(study, name, "slice_depths_angstrom")

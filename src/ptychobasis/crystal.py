@@ -1,10 +1,11 @@
-"""Crystals in and out of files: any structure file along any zone axis, extended XYZ.
+"""Crystals in and out of files (any zone axis, extended XYZ), and other elements in them.
 
 Every crystal is an orthogonal block: the beam runs along z, x and y are the axes of the scan
 (ASE's order), and all atoms lie in [0, cell).
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
@@ -62,6 +63,55 @@ def from_file(
     return block
 
 
+def substitute(
+    atoms: Atoms,
+    elements: tuple[str, str],
+    share: float,
+    depths: tuple[float, float] | None,
+    seed: int,
+) -> Atoms:
+    """Put another element on a random share of the sites, which stay where they are.
+
+    The number of sites is exact, which of them is random: along a column it follows the
+    hypergeometric distribution, so that every column of every slice has its own number, as in
+    an alloy. What the larger atoms would do to their neighbours is left out.
+
+    Args:
+        atoms: the crystal, the beam along z.
+        elements: which is taken out, and which is put in.
+        share: of the sites between the two depths, 0 to 1.
+        depths: from, up to but without, below the entrance surface [Å]; None is everywhere.
+        seed: of the choice.
+
+    Returns:
+        A copy, with the number of replaced atoms in ``info["substituted_atoms"]``.
+
+    Raises:
+        StudyError: not one atom would be replaced.
+    """
+    old, new = elements
+    low, high = depths or (0.0, math.inf)
+    z = atoms.positions[:, 2]
+    sites = np.flatnonzero((atoms.symbols == old) & (z >= low) & (z < high))
+    count = round(share * len(sites))
+    if count == 0:
+        raise StudyError(
+            f"crystal.substitution replaces none of {len(sites)} {old} atoms between {low:g} and "
+            f"{min(high, atoms.cell[2, 2]):g} Å; allowed: a larger share, or a depth_angstrom that "
+            "holds some"
+        )
+    atoms = atoms.copy()
+    atoms.symbols[np.random.default_rng(seed).choice(sites, count, replace=False)] = new
+    atoms.info["substituted_atoms"] = count
+    return atoms
+
+
+def composition(atoms: Atoms) -> dict[str, int]:
+    """Atoms of each element, and how many of all were put in by `substitute`."""
+    counts = Counter(atoms.get_chemical_symbols())
+    return {**counts, "substituted": int(atoms.info.get("substituted_atoms", 0))}
+
+
 def describe(atoms: Atoms) -> dict[str, Any]:
     """What can be said of any crystal: atoms, cell and shortest distance, as JSON-ready values.
 
@@ -77,6 +127,7 @@ def describe(atoms: Atoms) -> dict[str, Any]:
     return {
         "atoms": len(atoms),
         "formula": atoms.get_chemical_formula(empirical=True),
+        "composition": composition(atoms),
         "cell_angstrom": atoms.cell.lengths().tolist(),
         "shortest_distance_angstrom": float(shortest),
     }

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
+from ptychobasis.crystal import composition
 from ptychobasis.dislocation import FIRST_SHELL, coordination, fault_distance
 from ptychobasis.errors import StudyError
 
@@ -30,8 +31,8 @@ def report(atoms: Atoms) -> Report:
     """Measure the atoms of `crystal.dislocation`.
 
     Returns:
-        JSON-serialisable numbers, lengths in Å and forces in eV/Å: size of the block, forces
-        left by the relaxation, histogram of the coordination in the bulk and near the cores,
+        JSON-serialisable numbers, lengths in Å and forces in eV/Å: elements, size of the block,
+        forces left by the relaxation, histogram of the coordination in the bulk and near the cores,
         bond lengths, width of the fault, and the Burgers vectors (x, y, z) of the whole and of
         each partial. A vector is None where the block or the fault is too small for a circuit.
     """
@@ -44,6 +45,7 @@ def report(atoms: Atoms) -> Report:
     left, right = (burgers_vector(period, core, half_fault, bond) for core in partials)
     return {
         "atoms": len(atoms),
+        "composition": composition(atoms),
         "cell_angstrom": atoms.cell.lengths().tolist(),
         "thickness_angstrom": float(atoms.cell[2, 2]),
         "relaxed_force_ev_per_angstrom": float(info["relaxed_force_ev_per_angstrom"]),

@@ -197,7 +197,7 @@ def evaluate(
             reference, or a field that leaves one of the arrays.
     """
     measure = measure or Measure()
-    phase, grid, origin = _scanned_phase(recon, label, positions)
+    phase, grid, origin = scanned_phase(recon, label, positions)
     targets = {}
     if reference is not None:
         targets["reference"] = _reference_on_grid(recon, reference, label, grid, origin)
@@ -224,7 +224,7 @@ def evaluate(
     return result
 
 
-def _scanned_phase(
+def scanned_phase(
     recon: Reconstruction, label: tuple[str, str], positions: ArrayLike
 ) -> tuple[Float, Grid, Pair]:
     """The phase inside the scanned area ``(slices, y, x)``, its grid and its origin."""

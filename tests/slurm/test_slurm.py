@@ -157,7 +157,7 @@ def run(slurm: None, miniature: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 def test_the_study_runs_to_its_end(run: Run) -> None:
     assert run.process.returncode == 0, run.screen()[-4000:]
-    for name in ("masks", "fsc", "slices", "quality"):
+    for name in ("masks", "fsc", "slices", "quality", "depth"):
         assert (run.results / f"figures/{name}.png").exists()
     assert not list(run.results.glob("seed_1/checkpoints/**/*.pt"))
 

@@ -21,10 +21,13 @@ DATA = SEED if SIMULATED else RESULTS  # a ready data set is the same for every 
 DATASET = f"{DATA}/dataset.h5" if SIMULATED else str(STUDY.dataset.file)
 DOSES = {f"{dose:.12g}".replace("+", ""): dose for dose in STUDY.doses()}
 COUNTS = f"{SEED}/counts/{{dose}}.h5"
+# depths can be told apart where there are several slices and a truth to compare them with
+REFERENCE = STUDY.recon(STUDY.evaluation.reference.partition("/")[0])
+DEEP = SIMULATED and len(REFERENCE.slice_depths_angstrom) > 1
 CONFIGURATIONS = STUDY.simulation.frozen_phonons.configurations if SIMULATED else 0
 # bytes are drawn where there is something to choose from
 RATE = bool(DOSES) or len({sweep.store for sweep in STUDY.sweeps.values()}) > 1
-FIGURES = ["masks", "fsc", "slices", "quality", *(["rate"] if RATE else [])]
+FIGURES = ["masks", "fsc", "slices", "quality", *RATE * ["rate"], *DEEP * ["depth"]]
 
 
 wildcard_constraints:
@@ -71,7 +74,7 @@ def tables():
     return expand(
         "{results}/tables/{name}",
         results=RESULTS,
-        name=["fsc.csv", "summary.csv", "summary.html"],
+        name=["fsc.csv", "summary.csv", "summary.html"] + DEEP * ["depth.csv"],
     )
 
 

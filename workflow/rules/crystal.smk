@@ -17,6 +17,7 @@ if SIMULATED:
             runtime=lambda wildcards, attempt: 30 * attempt,
         params:
             settings=settings("crystal", "scan", "detector"),
+            seed=STUDY.seeds[0],
             code=[code_digest("plan"), code_digest("crystal_checks")],
         script:
             "../scripts/crystal.py"

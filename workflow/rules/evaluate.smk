@@ -53,6 +53,31 @@ rule gather:
         "../scripts/gather.py"
 
 
+if DEEP:
+
+    rule depth:
+        input:
+            datasets=expand(DATASET, seed=STUDY.seeds),
+            checks=expand(f"{DATA}/dataset_checks.json", seed=STUDY.seeds),
+            reconstructions=expand(reconstructions(), seed=STUDY.seeds),
+        output:
+            depth=f"{RESULTS}/tables/depth.csv",
+        log:
+            f"{RESULTS}/logs/depth.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/depth.tsv"
+        conda:
+            "../../envs/study.yaml"
+        resources:
+            mem_mb=lambda wildcards, attempt: 3000 * attempt,
+            runtime=lambda wildcards, attempt: 30 * attempt,
+        params:
+            settings=settings("evaluation"),
+            code=code_digest("depth"),
+        script:
+            "../scripts/depth.py"
+
+
 rule figure_data:
     input:
         dataset=first_seed(DATASET),

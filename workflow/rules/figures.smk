@@ -131,6 +131,35 @@ if RATE:
             "../scripts/figure_rate.py"
 
 
+if DEEP:
+
+    rule figure_depth:
+        input:
+            depth=f"{RESULTS}/tables/depth.csv",
+            figure_data=f"{RESULTS}/figure_data.h5",
+            reconstructions=map(first_seed, reconstructions(*STUDY.figures.compare)),
+        output:
+            report(
+                figure_files("depth")[0],
+                category="Figures",
+                caption="../report/depth.rst",
+                labels={"figure": "6 resolution along the beam"},
+            ),
+            figure_files("depth")[1:],
+        log:
+            f"{RESULTS}/logs/figures/depth.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/figures/depth.tsv"
+        localrule: True
+        conda:
+            "../../envs/study.yaml"
+        params:
+            settings=settings("evaluation", "figures"),
+            code=[code_digest("figure_depth"), code_digest("figure_data")],
+        script:
+            "../scripts/figure_depth.py"
+
+
 rule provenance:
     input:
         reconstructions=expand(reconstructions(), seed=STUDY.seeds),

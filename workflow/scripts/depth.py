@@ -1,0 +1,31 @@
+"""Compare every slice of every reconstruction with the true potential of every depth."""
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from ptychobasis import tables
+from ptychobasis.dataset import read_dataset
+from ptychobasis.depth import depth_table
+from ptychobasis.evaluation import Measure
+from ptychobasis.job import job
+from ptychobasis.results import read_reconstruction
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake) as study:
+    keys = study.evaluation
+    measure = Measure(keys.band_per_angstrom, keys.apodisation_angstrom)
+    datasets = dict(zip(study.seeds, map(read_dataset, snakemake.input.datasets), strict=True))
+    # the files are in this order: `expand` varies what it is told first least
+    parts, pairs = [], product(study.variants(), study.seeds)
+    for (variant, seed), path in zip(pairs, snakemake.input.reconstructions, strict=True):
+        truth = datasets[seed].truth
+        assert truth is not None  # this rule is there only if the study is simulated
+        positions = datasets[seed].positions
+        part = depth_table(read_reconstruction(path), variant, positions, truth, measure)
+        part.insert(0, "seed", seed)
+        parts.append(part)
+    tables.write_csv(pd.concat(parts, ignore_index=True), snakemake.output.depth)

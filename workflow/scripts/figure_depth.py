@@ -1,0 +1,32 @@
+"""Draw which true slices each reconstructed slice holds, and what slices do not share."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from ptychobasis.evaluation import Measure
+from ptychobasis.figure_data import read_figure_data
+from ptychobasis.figure_depth import draw_depth, own_picture
+from ptychobasis.figure_slices import scanned_picture
+from ptychobasis.figures import pretty, save
+from ptychobasis.job import job
+from ptychobasis.results import read_reconstruction
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake) as study:
+    data, keys = read_figure_data(snakemake.input.figure_data), study.evaluation
+    measure = Measure(keys.band_per_angstrom, keys.apodisation_angstrom)
+    results = [read_reconstruction(path) for path in snakemake.input.reconstructions]
+    pictures = {}
+    for label, recon in zip(study.figures.compare, results, strict=True):
+        title = f"{pretty(recon.run.basis)}\n{recon.run.stored_values} numbers"
+        area = scanned_picture(recon, data.positions)
+        pictures[label] = (title, own_picture(area, measure))
+    assert data.truth is not None  # this rule is there only if the study is simulated
+    true = own_picture(data.truth, measure)
+    table = pd.read_csv(snakemake.input.depth, dtype={"size": str})
+    keys_of_share = ["sweep", "size", "slice", "true_slice"]
+    table = table.groupby(keys_of_share, as_index=False).mean(numeric_only=True)  # over seeds
+    save(draw_depth(table, pictures, true, results[-1].slice_depths), snakemake.output)
