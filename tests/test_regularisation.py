@@ -27,7 +27,7 @@ def noise(*shape: int) -> torch.Tensor:
 
 
 def regulariser(**settings: object) -> Regulariser:
-    keys = {"slice_depths_angstrom": DEPTHS, "positivity": False}
+    keys = {"slice_depths_angstrom": DEPTHS, "positivity": False, "total_variation": 0}
     return Regulariser(Settings.model_validate(keys | settings), GRID, SCALES)
 
 

@@ -184,9 +184,9 @@ class ReconstructionConfig(Section):
     positivity: bool = True
     """Keep the phase at or above zero after each step."""
     smoothness_along_beam: NonNegative = 0.0
-    """Weight of the difference of neighbouring slices, relative to that of the data."""
-    total_variation: NonNegative = 0.0
-    """Weight of the phase's slope within each slice, relative to that of the data."""
+    """Weight of the difference of neighbouring slices, relative to that of the data; 0: none."""
+    total_variation: NonNegative = 0.003
+    """Weight of the phase's slope within each slice, relative to that of the data; 0: none."""
     band_limit_per_angstrom: Positive | None = None
     """Frequency beyond which the phase is zeroed after each step [1/Å]; null: none."""
     probe: Literal["known", "joint"] = "known"
