@@ -20,7 +20,7 @@ test: install-test
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
-	$(BIN)/python -m ptychobasis.config --check
+	$(BIN)/python -m ptychobasis.config_docs --check
 	$(BIN)/pytest
 
 bench: install

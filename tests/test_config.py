@@ -392,7 +392,7 @@ def test_a_dumped_study_loads_again() -> None:
 
 def test_schema_and_table_are_in_step() -> None:
     stale = config_docs.stale(ROOT / "config")
-    assert not stale, "run: python -m ptychobasis.config"
+    assert not stale, "run: python -m ptychobasis.config_docs"
 
 
 def test_docs_are_rewritten_only_when_stale(

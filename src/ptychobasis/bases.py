@@ -4,7 +4,7 @@ To add a basis, write one function that takes a `Request` and returns a `Basis` 
 `ptychobasis.basis`; its neighbours are in `bases_detectors`, `bases_functions` and
 `bases_data`), and register it in `BASES` (and in `SIZELESS` if it has but one size). Masks
 need not be orthonormal, but none may follow from the others. Then
-``python -m ptychobasis.config`` tells the schema of the configuration; a line in
+``python -m ptychobasis.config_docs`` tells the schema of the configuration; a line in
 ``config/README.md`` and a name in `ptychobasis.figures` tell people.
 """
 

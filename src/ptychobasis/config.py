@@ -1,7 +1,6 @@
 """The study's configuration: a closed schema, read and checked before anything runs.
 
-``python -m ptychobasis.config`` writes the schema and the table of keys anew, see
-`ptychobasis.config_docs`.
+``python -m ptychobasis.config_docs`` writes the schema and the table of keys anew.
 """
 
 import json
@@ -61,9 +60,9 @@ class ReconstructionConfig(Section):
     positivity: bool = True
     """Keep the phase at or above zero after each step."""
     smoothness_along_beam: NonNegative = 0.0
-    """Weight of the difference of neighbouring slices, relative to that of the data."""
-    total_variation: NonNegative = 0.0
-    """Weight of the phase's slope within each slice, relative to that of the data."""
+    """Weight of the difference of neighbouring slices, relative to that of the data; 0: none."""
+    total_variation: NonNegative = 0.003
+    """Weight of the phase's slope within each slice, relative to that of the data; 0: none."""
     band_limit_per_angstrom: Positive | None = None
     """Frequency beyond which the phase is zeroed after each step [1/Å]; null: none."""
     probe: Literal["known", "joint"] = "known"
@@ -287,9 +286,3 @@ def load_study(
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise StudyError(f"{source}: {problems[0]}{more}")
     return study
-
-
-if __name__ == "__main__":
-    from ptychobasis.config_docs import main
-
-    raise SystemExit(main())

@@ -1,6 +1,6 @@
 """Writes what the schema knows into the folder config/: schema.json and the table of keys.
 
-``python -m ptychobasis.config`` writes both anew; with ``--check`` it only tells whether they
+``python -m ptychobasis.config_docs`` writes both anew; with ``--check`` it only tells whether they
 are up to date.
 """
 
@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from ptychobasis.config import Study
 from ptychobasis.config_source import fields_of, shown
 
-BEGIN = "<!-- keys: written by python -m ptychobasis.config -->"
+BEGIN = "<!-- keys: written by python -m ptychobasis.config_docs -->"
 END = "<!-- end of keys -->"
 
 
@@ -51,7 +51,7 @@ def stale(folder: Path) -> dict[Path, str]:
 
 def main() -> int:
     """Write the files anew, or with ``--check`` return 1 when they are stale."""
-    parser = argparse.ArgumentParser(prog="python -m ptychobasis.config", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m ptychobasis.config_docs", description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=Path("config"))
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when stale")
     arguments = parser.parse_args()
@@ -129,3 +129,7 @@ def _limits(node: dict[str, Any]) -> str:
     signs = {"exclusiveMinimum": ">", "minimum": "≥", "maximum": "≤"}
     limits = [f"{sign} {node[key]:g}" for key, sign in signs.items() if key in node]
     return f" {', '.join(limits)}" if limits else ""
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

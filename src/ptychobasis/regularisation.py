@@ -1,13 +1,13 @@
-"""What is known of an object before any data: proximal steps after each step of the descent.
+"""What is known of an object before any data, applied after each step of the descent.
 
-A reconstruction that minimises the loss L(φ) alone takes steps along -∂L/∂φ. With a penalty
-λR(φ), each is followed by the penalty's proximal map,
+A reconstruction that minimises the loss L(φ) alone takes steps of the size t along -∂L/∂φ. With a
+penalty λR(φ) each is followed by one of that penalty. For the quadratic one between slices that is
+its proximal map (Parikh and Boyd, Proximal Algorithms, 2014, section 4.2),
 
-    prox(φ) = argmin_p ½|p - φ|² + tλ R(p),
+    prox(φ) = argmin_p ½|p - φ|² + tλ R(p);
 
-where t is the size of the step (Parikh and Boyd, Proximal Algorithms, 2014, section 4.2). It is
-stable for every weight, unlike steps along the penalty's gradient. Momentum β makes a step of t
-one of t / (1 - β), so that is what the penalties are given too.
+for total variation a step along the gradient, smoothed just enough. Both are stable for every
+weight. Momentum β makes a step of t one of t / (1 - β), so that is what the penalties are given.
 
 λ has no unit that a user could guess: it is the weight of the configuration times what the data
 weigh. For the smoothness along the beam, a quadratic penalty, that is the loss's largest
@@ -26,8 +26,6 @@ from numpy.typing import NDArray
 from ptychobasis.config import ReconstructionConfig
 from ptychobasis.grid import Grid
 from ptychobasis.multislice import squared_frequencies
-
-_DUAL_STEPS = 3  # one step of the descent adds little to smooth: fifty changed no score by 0.003
 
 
 @dataclass(frozen=True)
@@ -130,35 +128,25 @@ def smooth_along_beam(
 
 
 def smooth_variation(
-    phase: torch.Tensor,
-    weight: float,
-    steps: tuple[float, ...] = (1.0, 1.0),
-    iterations: int = _DUAL_STEPS,
+    phase: torch.Tensor, weight: float, steps: tuple[float, ...] = (1.0, 1.0)
 ) -> torch.Tensor:
-    """The proximal map of w Σ |∇φ|, the isotropic total variation of each slice.
+    """A step φ - w ∂R/∂φ against the total variation of each slice, R = Σ h(|∇φ|).
 
-    By the fast projected gradient on the dual problem (Beck and Teboulle, IEEE Trans. Image
-    Process. 18 (2009) 2419), a fixed number of steps.
+    Huber's h(g) = g - ε/2 is g²/2ε below ε. With ε = 4w (a² + b²), differences along y and x
+    multiplied by a and b, w is the inverse of the largest curvature, so no weight overshoots.
+    The same step begins the dual method for the exact proximal map (Beck and Teboulle, IEEE
+    Trans. Image Process. 18 (2009) 2419), whose further steps changed no score by 0.005.
 
     Args:
         phase: ``(slices, y, x)`` [rad].
         weight: w.
-        steps: by which differences of neighbours along (y, x) are multiplied.
-        iterations: of the dual problem.
+        steps: a and b.
     """
     if weight <= 0:
         return phase
-    rate = 1 / (4 * (steps[0] ** 2 + steps[1] ** 2) * weight)
-    dual = phase.new_zeros((2, *phase.shape))
-    ahead, momentum = dual, 1.0
-    for _ in range(iterations):
-        primal = phase.sub(_gradient_adjoint(ahead, steps), alpha=weight)
-        moved = ahead.add(_gradient(primal, steps), alpha=rate)
-        moved /= torch.hypot(moved[0], moved[1]).clamp_(min=1)
-        following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
-        ahead = moved.add(moved - dual, alpha=(momentum - 1) / following)
-        dual, momentum = moved, following
-    return phase.sub(_gradient_adjoint(dual, steps), alpha=weight)
+    slope = _gradient(phase, steps)
+    slope /= torch.hypot(slope[0], slope[1]).clamp_(min=4 * weight * sum(a**2 for a in steps))
+    return phase.sub(_gradient_adjoint(slope, steps), alpha=weight)
 
 
 def _gradient(phase: torch.Tensor, steps: tuple[float, ...]) -> torch.Tensor:
