@@ -378,7 +378,7 @@ def test_where_no_sweep_is_plain_all_are_drawn() -> None:
     assert load_study(raw).plain_sweeps() == list(raw["sweeps"])
 
 
-@pytest.mark.parametrize("name", [*SHIPPED, "bases", "bytes", "depth", "regularisation"])
+@pytest.mark.parametrize("name", [*SHIPPED, "bases", "bytes", "claims", "depth", "regularisation"])
 def test_first_line_names_the_schema(name: str) -> None:
     text = (ROOT / "config" / f"{name}.yaml").read_text(encoding="utf-8")
     assert text.splitlines()[0] == "# yaml-language-server: $schema=schema.json"
