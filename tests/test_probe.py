@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -11,12 +12,14 @@ from ptychobasis.bases import Request, build_basis
 from ptychobasis.compressed import Compressed
 from ptychobasis.config import ReconstructionConfig as Settings
 from ptychobasis.engine import Multislice
+from ptychobasis.figure_probe import draw_probes
 from ptychobasis.grid import Grid
 from ptychobasis.model import model_grids
 from ptychobasis.multislice import crop_probe, place_windows, probe_spectrum
 from ptychobasis.optics import Optics
 from ptychobasis.probe import ProbeError, compare_probes, find_defocus, within_aperture
 from ptychobasis.reconstruction import reconstruct
+from ptychobasis.tables import add_probes
 
 DETECTOR = Grid((48, 40), (0.25, 0.31))
 OPTICS = Optics(60e3, 0.03, 12.0, DETECTOR)
@@ -142,3 +145,29 @@ def test_only_the_aperture_keeps_a_joint_probe_from_the_dark_field(data: Compres
     _, free = run(data, **joint, probe_band_limit=False)
     assert kept.outside < 1e-6
     assert free.outside > 1e-3
+
+
+def test_probes_are_drawn_beside_the_true_one(data: Compressed) -> None:
+    blurred = reconstruct(
+        data, SETTINGS.model_copy(update={"epochs": 1, "probe_defocus_angstrom": 90.0}), seed=1
+    )
+    figure = draw_probes({"blurred": blurred}, OPTICS)
+    above, below = np.array(figure.axes).reshape(2, 2)
+    assert [axes.get_title() for axes in above] == ["true", "blurred"]
+    assert "focus +" in below[1].get_xlabel()
+    true, found = (np.asarray(axes.get_images()[0].get_array()) for axes in above)
+    assert true.max() == pytest.approx(1)
+    assert found.max() < 0.8  # spread over a larger disc
+    # both spectra fill the aperture alike
+    for axes in below:
+        picture = np.asarray(axes.get_images()[0].get_array())
+        inside = within_aperture(DETECTOR, OPTICS)
+        assert picture[np.fft.fftshift(~inside)].max() < 0.05
+
+
+def test_the_table_tells_the_errors_of_every_probe() -> None:
+    summary = pd.DataFrame({"sweep": ["a", "a", "b"], "size": ["1", "1", "2"], "mean_fsc": 0.5})
+    errors = {("a", "1"): ProbeError(0.1, 0.2, 3.0, 1.0), ("b", "2"): ProbeError(0, 0, 0, 1)}
+    table = add_probes(summary, errors)
+    assert table["probe_outside"].tolist() == [0.1, 0.1, 0]
+    assert table["probe_defocus"].tolist() == [3, 3, 0]
