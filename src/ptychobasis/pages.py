@@ -36,7 +36,7 @@ def write_provenance(
         _section(
             "Reconstructions", runs.to_html(index=False, border=0, float_format="{:.4g}".format)
         ),
-        _section("Jobs", _jobs(folder)),
+        _section("Jobs", _jobs(jobs(folder))),
         _section("Configuration", _configuration(study)),
     ]
     write_html(path, "Provenance", "", "".join(parts))
@@ -60,16 +60,36 @@ def _section(title: str, content: str) -> str:
     return f"<h2>{title}</h2>{content}"
 
 
-def _jobs(folder: Path) -> str:
-    """Seconds and memory of every job, from Snakemake's benchmarks."""
+def jobs(folder: Path) -> pd.DataFrame:
+    """Seconds and memory of every job of a study, from Snakemake's benchmarks.
+
+    Returns:
+        job, seconds, processor_seconds (of all threads; on a machine that others use too, this
+        is what the job took) and peak_memory_mb.
+    """
     rows = []
     for file in sorted(folder.rglob("benchmarks/**/*.tsv")):
-        run = pd.read_csv(file, sep="\t").iloc[-1]
+        run = pd.read_csv(file, sep="\t", na_values="-").iloc[-1]
         parts = file.relative_to(folder).with_suffix("").parts
         name = "/".join(part for part in parts if part != "benchmarks")
-        rows.append({"job": name, "seconds": run["s"], "peak memory [MB]": run["max_rss"]})
-    table = pd.DataFrame(rows, columns=["job", "seconds", "peak memory [MB]"])
-    return table.to_html(index=False, border=0, float_format="{:.1f}".format, na_rep="-")
+        rows.append((name, run["s"], run["cpu_time"], run["max_rss"]))
+    columns = ["job", "seconds", "processor_seconds", "peak_memory_mb"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _jobs(table: pd.DataFrame) -> str:
+    names = {
+        "processor_seconds": "processor seconds",
+        "peak_memory_mb": "peak memory [MB]",
+    }
+    total = table[["seconds", "processor_seconds"]].sum() / 3600
+    text = (
+        f"<p>{len(table)} jobs, {total['seconds']:.2f} hours one after the other, "
+        f"{total['processor_seconds']:.2f} of them computing.</p>"
+    )
+    return text + table.rename(columns=names).to_html(
+        index=False, border=0, float_format="{:.1f}".format, na_rep="-"
+    )
 
 
 def _configuration(study: Study) -> str:

@@ -220,7 +220,8 @@ rule provenance:
     input:
         reconstructions=expand(reconstructions(), seed=STUDY.seeds),
     output:
-        report(
+        jobs=f"{RESULTS}/tables/jobs.csv",
+        page=report(
             f"{RESULTS}/provenance.html",
             category="Provenance",
             caption="../report/provenance.rst",

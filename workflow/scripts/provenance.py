@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptychobasis.job import job
-from ptychobasis.pages import write_provenance
+from ptychobasis.pages import jobs, write_provenance
 from ptychobasis.results import read_reconstruction
+from ptychobasis.tables import write_csv
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -16,5 +17,6 @@ with job(snakemake) as study:
         map(read_reconstruction, snakemake.input.reconstructions),
         strict=True,
     )
-    page = Path(snakemake.output[0])
+    page = Path(snakemake.output.page)
     write_provenance(page, study, results, page.parent)
+    write_csv(jobs(page.parent), snakemake.output.jobs)
