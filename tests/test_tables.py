@@ -240,11 +240,13 @@ def test_provenance_page_tells_software_runs_jobs_and_configuration(
     }  # fmt: skip
     jobs = tmp_path / "made" / "seed_1" / "benchmarks" / "compress" / "zernike"
     jobs.mkdir(parents=True)
-    (jobs / "3.tsv").write_text("s\th:m:s\tmax_rss\n12.34\t0:00:12\t456.78\n")
+    row = "s\th:m:s\tmax_rss\tcpu_time\n12.34\t0:00:12\t456.78\t{}\n"
+    (jobs / "3.tsv").write_text(row.format(9.87))
+    (jobs / "6.tsv").write_text(row.format("-"))  # of a job too short to be looked at
     write_provenance(tmp_path / "p.html", study, results.items(), tmp_path / "made")
     text = (tmp_path / "p.html").read_text(encoding="utf-8")
     assert text.count("9.8.7") == 1
-    for cell in ("zernike/3", "zernike/6", "0.125", "300", "12.3", "456.8"):
+    for cell in ("zernike/3", "zernike/6", "0.125", "300", "12.3", "456.8", "9.9", "-"):
         assert f"<td>{cell}</td>" in text
     assert "<td>seed_1/compress/zernike/3</td>" in text
     found = re.search(r"<pre>(.*)</pre>", text, re.DOTALL)

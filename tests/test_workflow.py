@@ -45,7 +45,7 @@ def test_tables_hold_every_variant(miniature: Path) -> None:
     assert set(summary["seed"]) == {1}
     variants = set(summary["sweep"] + "/" + summary["size"])
     expected = {"zernike/3", "zernike/6", "binning/3", "svd/3"}
-    assert variants == expected | {"both/6", "bright-field/all", "uncompressed/all"}
+    assert variants == expected | {"joint/6", "bright-field/all", "uncompressed/all"}
     assert set(summary["against"]) == {"reference", "truth"}
     itself = summary[(summary["sweep"] == "uncompressed") & (summary["against"] == "reference")]
     np.testing.assert_allclose(itself["mean_fsc"], 1, atol=1e-6)

@@ -51,7 +51,11 @@ def write_crate(
     crate.description = _ABOUT
     licence = ContextEntity(crate, _LICENCE, {"@type": "CreativeWork", "name": "MIT"})
     crate.license = crate.add(licence)
-    text = yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    whole = study.model_dump(mode="json")
+    for name, sweep in study.sweeps.items():  # what a sweep leaves to the study, it still does
+        own = sweep.reconstruction.model_dump(mode="json", exclude_unset=True)
+        whole["sweeps"][name]["reconstruction"] = own
+    text = yaml.safe_dump(whole, sort_keys=False, allow_unicode=True)
     about = _about(text.encode(), ".yaml")
     config = crate.add_file(StringIO(text), "config.yaml", properties=about)
     packed = [

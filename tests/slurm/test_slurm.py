@@ -36,7 +36,7 @@ OVERLAY: dict[str, Any] = {
     "reconstruction": {"checkpoint_seconds": 0},  # after each epoch
 }
 NO_MEMORY, NO_TIME, CANCELLED = "zernike/3", "zernike/6", "binning/3"
-UNDISTURBED = ("svd/3", "bright-field/all", "uncompressed/all", "both/6")
+UNDISTURBED = ("svd/3", "bright-field/all", "uncompressed/all", "joint/6")
 
 
 def of_variant(variant: str) -> str:
