@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from ptychobasis.config import Study
 from ptychobasis.figures import COLOURS, MARKERS, new_figure
@@ -95,6 +96,7 @@ def _draw_seconds(axes: Axes, rows: pd.DataFrame, study: Study) -> None:
             )  # fmt: skip
     if len(rows):
         axes.set_xscale("log")
+        axes.xaxis.set_minor_formatter(NullFormatter())
         highest = float(np.nanmax(rows["seconds_per_epoch"]))
         axes.set_ylim(0, 1.15 * highest if math.isfinite(highest) else None)
         axes.legend(fontsize=7)
