@@ -1,7 +1,6 @@
 """Figure 8: what the dark field brings, how many epochs it takes, and how long they are."""
 
 import math
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from ptychobasis.config import Study
-from ptychobasis.figures import COLOURS, MARKERS, new_figure
+from ptychobasis.figures import line_style, new_figure
 from ptychobasis.findings import differences
 
 
@@ -44,11 +43,7 @@ def _bars(axes: Axes, x: float, values: pd.Series, index: int, label: str = "") 
     mean = values.mean()
     # of equal values the mean may be rounded to beyond them
     spread = [[max(0.0, mean - values.min())], [max(0.0, values.max() - mean)]]
-    axes.errorbar(x, mean, spread, lw=1, label=label or None, ms=4.5, **_style(index))
-
-
-def _style(index: int) -> dict[str, Any]:
-    return {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}
+    axes.errorbar(x, mean, spread, lw=1, label=label or None, ms=4.5, **line_style(index))
 
 
 def _draw_masks(axes: Axes, rows: pd.DataFrame, study: Study) -> None:
@@ -69,7 +64,7 @@ def _draw_epochs(axes: Axes, rows: pd.DataFrame) -> None:
     counts = rows.groupby("size")["epochs"].nunique()
     for index, size in enumerate(sorted(counts[counts > 1].index, key=int)):
         part = rows[rows["size"] == size].groupby("epochs")["mean_fsc"].agg(["mean", "min", "max"])
-        style = _style(index)
+        style = line_style(index)
         axes.plot(part.index, part["mean"], ms=4, label=f"{size} masks", **style)
         axes.fill_between(
             part.index, part["min"], part["max"], color=style["color"], alpha=0.2, lw=0

@@ -2,7 +2,6 @@
 
 import math
 import string
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -11,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ptychobasis.figures import COLOURS, DASHES, MARKERS, new_figure, pretty
+from ptychobasis.figures import line_style, new_figure, pretty
 
 Float = NDArray[np.floating]
 _SHORT = {"reference": "uncompressed", "truth": "true potential"}
@@ -72,7 +71,7 @@ def draw_quality(summary: pd.DataFrame, band: tuple[float, float]) -> Figure:
         for index, sweep in enumerate(sweeps):
             part = volume[(volume["against"] == against) & (volume["sweep"] == sweep)]
             sizes = part.groupby(["stored_values", "size"])["mean_fsc"].agg(["mean", "min", "max"])
-            stored, style = sizes.index.get_level_values("stored_values"), _line_style(index)
+            stored, style = sizes.index.get_level_values("stored_values"), line_style(index)
             axes.plot(stored, sizes["mean"], markersize=4.5, label=_sweep_label(part, sweep),
                       **style)  # fmt: skip
             axes.fill_between(stored, sizes["min"], sizes["max"], color=style["color"],
@@ -133,12 +132,3 @@ def _sweep_label(part: pd.DataFrame, sweep: str) -> str:
     basis = str(part["basis"].iloc[0])
     name = pretty(basis)
     return name if sweep in (basis, "uncompressed") else f"{sweep} ({name})"
-
-
-def _line_style(index: int) -> dict[str, Any]:
-    """Colour, marker and dashes that no other of the first 84 lines has together."""
-    return {
-        "color": COLOURS[index % len(COLOURS)],
-        "marker": MARKERS[index % len(MARKERS)],
-        "linestyle": DASHES[index // len(COLOURS) % len(DASHES)],
-    }

@@ -71,6 +71,15 @@ def save(figure: Figure, paths: Iterable[str | Path]) -> None:
     plt.close(figure)
 
 
+def line_style(index: int) -> dict[str, Any]:
+    """Colour, marker and dashes that no other of the first 84 lines has together."""
+    return {
+        "color": COLOURS[index % len(COLOURS)],
+        "marker": MARKERS[index % len(MARKERS)],
+        "linestyle": DASHES[index // len(COLOURS) % len(DASHES)],
+    }
+
+
 def pretty(basis: str) -> str:
     """Name of a basis for people."""
     return NAMES.get(basis, basis)
