@@ -69,17 +69,28 @@ def reconstruct(
             state.restore(content)
             log.info("going on after epoch %d, from %s", len(state.losses), checkpoint.path)
         _run(state, problem, settings, checkpoint, watch)
-    seconds = state.seconds / settings.epochs
+    return _result(data, settings, problem, state, seed, about)
+
+
+def _result(
+    data: Compressed,
+    settings: ReconstructionConfig,
+    problem: Problem,
+    state: State,
+    seed: int,
+    about: Mapping[str, Any] | None,
+) -> Reconstruction:
+    """What is kept of a run that came to its end."""
+    seconds, windows = state.seconds / settings.epochs, problem.model.windows
     run = Run(
         basis=data.basis.name,
         stored_values=data.basis.size,
-        device=_device_name(device),
+        device=_device_name(problem.model.device),
         seed=seed,
         seconds_per_epoch=seconds,
         patterns_per_second=len(data.positions) / seconds,
-        peak_memory_bytes=_peak_memory(device),
+        peak_memory_bytes=_peak_memory(problem.model.device),
     )
-    windows = problem.model.windows
     return Reconstruction(
         phase=state.phase.detach().cpu().numpy(),
         probe=_picture(state.spectrum),
