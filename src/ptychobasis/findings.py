@@ -39,7 +39,8 @@ class Finding:
         quantity: what `values` are.
         values: one for each seed.
         criterion: when the statement holds for a seed.
-        holds: whether it does, for each seed.
+        holds: whether it does, for each seed; or once for all of them together, None where they
+            do not tell.
         figure: that shows it.
         details: more of what was measured.
     """
@@ -49,13 +50,15 @@ class Finding:
     quantity: str
     values: Sequence[float]
     criterion: str
-    holds: Sequence[bool]
+    holds: Sequence[bool | None]
     figure: str
     details: str = ""
 
     @property
     def verdict(self) -> str:
-        """Holds, holds in part (for some seeds), or does not hold."""
+        """Holds, holds in part (for some seeds), does not hold, or undecided."""
+        if None in self.holds:
+            return "undecided"
         if all(self.holds):
             return "holds"
         return "holds in part" if any(self.holds) else "does not hold"
@@ -118,6 +121,8 @@ def column(rows: pd.DataFrame, name: str, size: str) -> pd.Series:
 def text_of(values: pd.Series | Sequence[float], form: str = ".3f") -> str:
     """Mean ± standard deviation of what there is."""
     array = np.asarray(values, float)
+    if not array.size:
+        return "not measured"
     spread = f" ± {np.std(array, ddof=1):{form}}" if array.size > 1 else ""
     return f"{np.mean(array):{form}}{spread}"
 

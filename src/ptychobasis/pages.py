@@ -1,10 +1,11 @@
-"""The page of provenance: from what, with what, and how fast everything was made."""
+"""The pages of provenance (from what, with what, how fast) and of the claims."""
 
 import html
 import json
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ptychobasis.config import Study
@@ -40,6 +41,45 @@ def write_provenance(
         _section("Configuration", _configuration(study)),
     ]
     write_html(path, "Provenance", "", "".join(parts))
+
+
+def write_claims(table: pd.DataFrame, path: str | Path, study: str) -> None:
+    """Write the table of claims as a page of its own.
+
+    Args:
+        table: from `ptychobasis.claims.judge`.
+        path: of the page.
+        study: its name.
+    """
+    text = (
+        "<p>Each statement, what was measured, and the criterion that decides; ± is the standard "
+        "deviation over the seeds. A statement holds if its criterion does for every seed, in "
+        "part if for some; undecided if their spread does not tell.</p>"
+    )
+    if table.empty:
+        write_html(path, f"Claims: {study}", "<p>No sweep of this study speaks to one.</p>", "")
+        return
+    shown = pd.DataFrame(
+        {
+            "": table["claim"],
+            "statement": table["statement"],
+            "verdict": table["verdict"],
+            "measured": table["quantity"] + ": " + table.apply(_measured, axis=1),
+            "holds if": table["criterion"],
+            "in detail": table["details"],
+            "figure": table["figure"],
+        }
+    )
+    html = shown.to_html(index=False, border=0, classes="left", justify="left")
+    write_html(path, f"Claims: {study}", text, f'<div class="left">{html}</div>')
+
+
+def _measured(row: pd.Series) -> str:
+    """Mean ± standard deviation for people."""
+    if not np.isfinite(row["mean"]):
+        return "none of those tried"
+    spread = f" ± {row['std']:.2g}" if np.isfinite(row["std"]) else ""
+    return f"{row['mean']:.3g}{spread}"
 
 
 def _run(label: str, result: Reconstruction) -> dict[str, object]:

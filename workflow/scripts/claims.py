@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING
 
 from ptychobasis import tables
-from ptychobasis.claims import judge, write_claims
+from ptychobasis.claims import judge
 from ptychobasis.findings import Tables
 from ptychobasis.job import job
+from ptychobasis.pages import write_claims
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
