@@ -240,7 +240,7 @@ def test_the_figure_draws_what_there_is(study: Study, tmp_path: Path) -> None:
     assert [label.get_text() for label in left.get_xticklabels()] == ["none", "donut"]
     assert [line.get_label() for line in middle.get_lines()] == ["10 masks", "36 masks"]
     for line in middle.get_lines():
-        assert np.asarray(line.get_xdata()).tolist() == [10, 20, 40, 80]
+        assert np.asarray(line.get_xdata()).tolist() == [10, 20, 40]
     assert len(right.containers) == 11 + 1 + 1  # two counts are shared by bins and polynomials
     save(figure, [tmp_path / "claims.png"])
     assert (tmp_path / "claims.png").stat().st_size > 10_000

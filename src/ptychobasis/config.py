@@ -235,6 +235,16 @@ class Study(Section):
             or self.recon(name).probe_defocus_angstrom is not None
         ]
 
+    def stored_by(self, sweep: str, size: str) -> str:
+        """The first sweep that stores the same: those that only reconstruct otherwise share it."""
+        aside = {"reconstruction", "sizes", "complete_orders"}
+        own = self.sweeps[sweep].model_dump(exclude=aside)
+        return next(
+            name
+            for name, label in self.variants()
+            if label == size and self.sweeps[name].model_dump(exclude=aside) == own
+        )
+
     def recon(self, sweep: str) -> ReconstructionConfig:
         """The reconstruction block with what `sweep` sets differently.
 

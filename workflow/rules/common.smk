@@ -84,6 +84,12 @@ def sweeps_settings():
     }
 
 
+def compressed(variant):
+    """What is stored of a variant, with the seed still open; other variants may share it."""
+    sweep, size = variant.split("/")
+    return f"{DATA}/compressed/{STUDY.stored_by(sweep, size)}/{size}.h5"
+
+
 def reconstructions(*variants):
     """Files of some reconstructions, or of all, with the seed still open."""
     return expand(

@@ -3,9 +3,7 @@ rule evaluate:
         dataset=DATASET,
         checks=f"{DATA}/dataset_checks.json",
         reconstructions=reconstructions(),
-        compressed=expand(
-            f"{DATA}/compressed/{{variant}}.h5", variant=VARIANTS, allow_missing=True
-        ),
+        compressed=[compressed(variant) for variant in VARIANTS],
         counts=expand(COUNTS, dose=DOSES, allow_missing=True),
     output:
         fsc=f"{SEED}/tables/fsc.csv",
@@ -82,10 +80,7 @@ rule figure_data:
     input:
         dataset=first_seed(DATASET),
         checks=first_seed(f"{DATA}/dataset_checks.json"),
-        compressed=expand(
-            first_seed(f"{DATA}/compressed/{{variant}}.h5"),
-            variant=STUDY.figures.compare,
-        ),
+        compressed=[first_seed(compressed(v)) for v in STUDY.figures.compare],
         reconstruction=first_seed(
             f"{SEED}/reconstructions/{STUDY.figures.compare[-1]}.h5"
         ),

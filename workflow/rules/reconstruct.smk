@@ -1,6 +1,8 @@
 rule reconstruct:
     input:
-        compressed=f"{DATA}/compressed/{{sweep}}/{{size}}.h5",
+        compressed=lambda wildcards: compressed(
+            f"{wildcards.sweep}/{wildcards.size}"
+        ).replace("{seed}", wildcards.seed),
     output:
         reconstruction=f"{SEED}/reconstructions/{{sweep}}/{{size}}.h5",
     log:
