@@ -14,12 +14,11 @@ package's own preparation) and without keeping the epochs. `peak_mb` is the whol
 
 Tuning: Adam, with a step that decays as half a cosine, wherever a package has it; batches of 8, 16
 and 32 and steps of 0.005 to 0.15 rad, of which the table has those that reach the FSC of 0.90
-soonest at 64 pixels. The loss decides more than the package: with amplitudes, all of them, ours
-included, end at 0.83 to 0.87, because the first slice, which stands for half as much material as
-the inner ones, stays poor. With intensities they end at 0.94. phaser offers no such loss (its
-Poisson loss ends at 0.76), py4DSTEM neither. PtyRAD's `torch.compile` is quicker per epoch but
-compiles for longer than all of this takes; PtyRAD knows one distance between slices and gets the
-mean of ours.
+soonest at 64 pixels. The loss decides more than the package: intensities come nearer to the truth
+than amplitudes, whose first slice, which stands for half as much material as the inner ones, stays
+poor. phaser offers no such loss but a Poisson one, py4DSTEM neither. PtyRAD's `torch.compile` is
+quicker per epoch but compiles for longer than all of this takes; PtyRAD knows one distance between
+slices and gets the mean of ours.
 """
 
 import json
