@@ -25,7 +25,9 @@ def write_page(names: Sequence[str]) -> None:
         parts.append(f"## {name}\n\n{(module.__doc__ or '').strip()}\n")
         for table in module.TABLES:
             path = RESULTS / f"{table}.csv"
-            if path.exists():
+            if not path.exists():
+                parts.append(f"**{table}.csv** was not measured yet.\n")
+            else:
                 made = machines[table]
                 parts.append(
                     f"**[{table}.csv](results/{table}.csv)** ({made['processor']}, "
