@@ -16,9 +16,9 @@ of two cores.
 intensity, `rms_disagreement_percent` the root of the sum of their squares over that of the
 patterns' squares, which the bright field decides. Both are measured over a piece of the cell that
 is two windows wide, so that every other pixel of abTEM's patterns is a pixel of the window's; both
-start from the same probe. What differs is what leaves the window and comes back at its other side:
-0.06 % of the electrons, but they interfere with the rest. It is nearly the same in each of three
-phonon configurations, so that their average hardly lowers it.
+start from the same probe. What differs is what leaves the window and comes back at its other side;
+waves are therefore carried in windows 1.15 times as wide as the detector's, which costs a third of
+the speed. With equal windows the disagreement is 1.13 %, with 1.2 times wider ones 0.30 %.
 """
 
 import time
