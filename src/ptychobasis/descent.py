@@ -42,6 +42,7 @@ class State:
         steepest: its largest gradient by the phase there.
         losses: mean loss of each epoch so far.
         seconds: spent on them.
+        processor: seconds of the processor that computes, of all its threads.
     """
 
     phase: torch.Tensor
@@ -54,6 +55,7 @@ class State:
     steepest: float = 0.0
     losses: list[float] = field(default_factory=list)
     seconds: float = 0.0
+    processor: float = 0.0
 
     def content(self) -> dict[str, Any]:
         """Everything as plain values and tensors, for a checkpoint."""
@@ -68,6 +70,7 @@ class State:
             "steepest": self.steepest,
             "losses": self.losses,
             "seconds": self.seconds,
+            "processor": self.processor,
         }
 
     def restore(self, content: Mapping[str, Any]) -> None:
@@ -79,7 +82,8 @@ class State:
         self.generator.bit_generator.state = json.loads(content["generator"])
         self.scale, self.probe_scale = content["scale"], content["probe_scale"]
         self.start, self.steepest = content["start"], content["steepest"]
-        self.losses, self.seconds = list(content["losses"]), content["seconds"]
+        self.losses = list(content["losses"])
+        self.seconds, self.processor = content["seconds"], content["processor"]
 
 
 def focus(problem: Problem, settings: ReconstructionConfig, seed: int) -> float | None:

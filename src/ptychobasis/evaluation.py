@@ -45,7 +45,8 @@ class Evaluation(NamedTuple):
         summary: one row per slice: the first six columns of `curves`, mean_fsc,
             resolution_half and resolution_143 [Å], each with a column …_is_bound (the curve
             never fell below), shift_y_angstrom and shift_x_angstrom that alignment found,
-            the columns of `ptychobasis.results.Counts`, final_loss, epochs, seconds_per_epoch.
+            the columns of `ptychobasis.results.Counts`, final_loss, epochs, seconds_per_epoch,
+            processor_seconds_per_epoch.
     """
 
     curves: pd.DataFrame
@@ -220,7 +221,8 @@ def evaluate(
         result.summary[name] = value
     result.summary["final_loss"] = float(recon.loss[-1])
     result.summary["epochs"] = len(recon.loss)
-    result.summary["seconds_per_epoch"] = recon.run.seconds_per_epoch
+    for name in ("seconds_per_epoch", "processor_seconds_per_epoch"):
+        result.summary[name] = getattr(recon.run, name)
     return result
 
 

@@ -86,14 +86,14 @@ def _draw_seconds(axes: Axes, rows: pd.DataFrame, study: Study) -> None:
         chosen = chosen[chosen["basis"].isin(("zernike", "binning"))]
         for number, (stored, part) in enumerate(chosen.groupby("stored_values")):
             _bars(
-                axes, float(str(stored)), part["seconds_per_epoch"], index,
+                axes, float(str(stored)), part["processor_seconds_per_epoch"], index,
                 f"dark field: {kind}" if number == 0 else "",
             )  # fmt: skip
     if len(rows):
         axes.set_xscale("log")
         axes.xaxis.set_minor_formatter(NullFormatter())
-        highest = float(np.nanmax(rows["seconds_per_epoch"]))
+        highest = float(np.nanmax(rows["processor_seconds_per_epoch"]))
         axes.set_ylim(0, 1.15 * highest if math.isfinite(highest) else None)
         axes.legend(fontsize=7)
     axes.set_xlabel("bright-field masks")
-    axes.set_ylabel("seconds per epoch")
+    axes.set_ylabel("processor seconds per epoch")

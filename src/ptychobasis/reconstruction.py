@@ -88,6 +88,7 @@ def _result(
         device=_device_name(problem.model.device),
         seed=seed,
         seconds_per_epoch=seconds,
+        processor_seconds_per_epoch=state.processor / settings.epochs,
         patterns_per_second=len(data.positions) / seconds,
         peak_memory_bytes=_peak_memory(problem.model.device),
     )
@@ -130,9 +131,8 @@ def _run(
                disable=not sys.stderr.isatty())  # fmt: skip
     with bar:
         while len(state.losses) < epochs:
-            began = time.perf_counter()
-            state.losses.append(run_epoch(state, problem, settings))
-            state.seconds += time.perf_counter() - began
+            with _timed(state, on_cpu=problem.model.device.type == "cpu"):
+                state.losses.append(run_epoch(state, problem, settings))
             _stop_if_diverged(state)
             bar.update()
             bar.set_postfix(loss=f"{state.losses[-1]:.3e}")
@@ -144,6 +144,16 @@ def _run(
                 saved = time.monotonic()
             if watch is not None:
                 watch(done, state.phase, state.seconds)
+
+
+@contextmanager
+def _timed(state: State, on_cpu: bool) -> Iterator[None]:
+    """Add to the state's times."""
+    wall, processor = time.perf_counter(), time.process_time()
+    yield
+    passed = time.perf_counter() - wall
+    state.seconds += passed
+    state.processor += time.process_time() - processor if on_cpu else passed
 
 
 def _stop_if_diverged(state: State) -> None:

@@ -34,6 +34,8 @@ class Run:
         device: where it ran.
         seed: of the random numbers.
         seconds_per_epoch: mean time of one pass through the data [s].
+        processor_seconds_per_epoch: the same of all threads of the CPU, which other work on the
+            machine hardly changes; on a GPU the time that passed [s].
         patterns_per_second: processed patterns [1/s].
         peak_memory_bytes: most memory in use.
     """
@@ -43,6 +45,7 @@ class Run:
     device: str
     seed: int
     seconds_per_epoch: float
+    processor_seconds_per_epoch: float
     patterns_per_second: float
     peak_memory_bytes: int
 
@@ -171,6 +174,7 @@ def _read_run(file: Any) -> Run:
         device=read_text(file, "device"),
         seed=int(read_number(file, "seed")),
         seconds_per_epoch=read_number(file, "seconds_per_epoch", 0),
+        processor_seconds_per_epoch=read_number(file, "processor_seconds_per_epoch", 0),
         patterns_per_second=read_number(file, "patterns_per_second", 0),
         peak_memory_bytes=int(read_number(file, "peak_memory_bytes", 0)),
     )
