@@ -8,7 +8,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import ase.io
 from ase.data import chemical_symbols
 
 from ptychobasis.bases import BASES, SIZELESS, complete_zernike_orders
@@ -156,6 +155,8 @@ def _elements_of(crystal: Crystal) -> set[str]:
     """Elements before any substitution."""
     if crystal.file is None:
         return {"Si"}
+    import ase.io  # noqa: PLC0415  (takes longer than all else that reads a configuration)
+
     (atoms,) = ase.io.iread(crystal.file.path, index=-1)
     return set(atoms.get_chemical_symbols())
 

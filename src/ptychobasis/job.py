@@ -8,6 +8,7 @@ import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -65,15 +66,18 @@ def code_digest(module: str) -> str:
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        if name in found:
-            continue
-        source = (_PACKAGE / f"{name}.py").read_bytes()
-        found[name] = source
-        for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.ImportFrom) and node.module:
+        if name not in found:
+            found[name] = (_PACKAGE / f"{name}.py").read_bytes()
+            for node in _imports(found[name]):
                 waiting += _package_modules(node)
     whole = b"".join(found[name] for name in sorted(found))
     return hashlib.sha256(whole).hexdigest()[:16]
+
+
+@cache  # every job asks for the digests of all rules, which share most of their modules
+def _imports(source: bytes) -> list[ast.ImportFrom]:
+    nodes = ast.walk(ast.parse(source))
+    return [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
 
 
 def _package_modules(node: ast.ImportFrom) -> list[str]:
