@@ -25,7 +25,7 @@ DEPTHS = (0.0, 10.0, 20.0, 30.0)  # of 30 Å: the outer two stand for half as mu
 GRID, ORIGIN = Grid((80, 100), (0.25, 0.26)), (1.0, 2.0)
 POSITIONS = np.stack(np.meshgrid(np.arange(4.0, 18), np.arange(5.0, 25), indexing="ij"), -1)
 MEASURE = Measure((0.15, 1.2), 2.0)
-RUN = Run("zernike", 36, "cpu", 0, 2.0, 1.5, 288.0, 1)
+RUN = Run("zernike", 36, "cpu", 0, 2.0, 1.5, 288.0, 1, 4, 4)
 
 
 def sample(alike: bool = False, layers: int = 12) -> Truth:

@@ -24,7 +24,7 @@ ATOMS = np.random.default_rng(1).uniform((2, 1, 0), (20, 25, 20), (40, 3))  # y,
 
 TRUTH_SAMPLING, TRUTH_ORIGIN = (0.14, 0.13), (-0.731, -1.113)
 SAMPLING, ORIGIN = (0.27, 0.25), (1.05, 0.4)
-RUN = Run("zernike", 36, "cpu", 0, 2.0, 1.5, 288.0, 1)
+RUN = Run("zernike", 36, "cpu", 0, 2.0, 1.5, 288.0, 1, 4, 4)
 
 
 def gaussians(
@@ -131,6 +131,8 @@ def test_a_perfect_reconstruction_scores_one_against_the_truth() -> None:
         "epochs": 2,
         "seconds_per_epoch": 2.0,
         "processor_seconds_per_epoch": 1.5,
+        "pattern_pixels": 4,
+        "wave_pixels": 4,
     }
     for column, value in expected.items():
         assert result.summary[column].tolist() == [value] * 3

@@ -89,7 +89,7 @@ def recon(name: str, stored: int, noise: float, seed: int = 0) -> Reconstruction
         origin=ORIGIN,
         energy=60e3,
         semi_angle=0.03,
-        run=Run(name, stored, "cpu", 0, 0.1, 0.1, 800.0, 10**8),
+        run=Run(name, stored, "cpu", 0, 0.1, 0.1, 800.0, 10**8, 4, 4),
         config={},
     )
 

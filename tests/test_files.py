@@ -264,7 +264,7 @@ def reconstruction() -> Reconstruction:
         origin=(-4.5, 2.25),
         energy=60e3,
         semi_angle=0.03,
-        run=Run("zernike", 36, "cpu", 7, 0.5, 0.4, 1152.0, 123456789),
+        run=Run("zernike", 36, "cpu", 7, 0.5, 0.4, 1152.0, 123456789, 16384, 4900),
         config={"epochs": 3, "loss": "intensity"},
         counts=Counts(540, 19440, 0, 110000, 10500),
     )

@@ -151,6 +151,7 @@ def test_a_result_tells_how_it_was_made(sample: Sample) -> None:
     assert result.run.patterns_per_second == pytest.approx(36 / result.run.seconds_per_epoch)
     assert result.run.processor_seconds_per_epoch > 0
     assert result.run.peak_memory_bytes > 10e6
+    assert (result.run.pattern_pixels, result.run.wave_pixels) == (32 * 28, 32 * 28)
     assert result.config["epochs"] == 40
     assert abs(result.probe).argmax() == 16 * 28 + 14
 

@@ -18,6 +18,7 @@ from ptychobasis.results import Reconstruction
 Float = NDArray[np.floating]
 Pair = tuple[float, float]
 _THRESHOLDS = {"half": 0.5, "143": 0.143}
+_RUN = ("seconds_per_epoch", "processor_seconds_per_epoch", "pattern_pixels", "wave_pixels")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Evaluation(NamedTuple):
             resolution_half and resolution_143 [Å], each with a column …_is_bound (the curve
             never fell below), shift_y_angstrom and shift_x_angstrom that alignment found,
             the columns of `ptychobasis.results.Counts`, final_loss, epochs, seconds_per_epoch,
-            processor_seconds_per_epoch.
+            processor_seconds_per_epoch, pattern_pixels, wave_pixels.
     """
 
     curves: pd.DataFrame
@@ -221,7 +222,7 @@ def evaluate(
         result.summary[name] = value
     result.summary["final_loss"] = float(recon.loss[-1])
     result.summary["epochs"] = len(recon.loss)
-    for name in ("seconds_per_epoch", "processor_seconds_per_epoch"):
+    for name in _RUN:
         result.summary[name] = getattr(recon.run, name)
     return result
 

@@ -91,6 +91,8 @@ def _result(
         processor_seconds_per_epoch=state.processor / settings.epochs,
         patterns_per_second=len(data.positions) / seconds,
         peak_memory_bytes=_peak_memory(problem.model.device),
+        pattern_pixels=math.prod(problem.detector.shape),
+        wave_pixels=math.prod(windows.grid.shape),
     )
     return Reconstruction(
         phase=state.phase.detach().cpu().numpy(),

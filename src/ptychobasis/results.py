@@ -38,6 +38,8 @@ class Run:
             machine hardly changes; on a GPU the time that passed [s].
         patterns_per_second: processed patterns [1/s].
         peak_memory_bytes: most memory in use.
+        pattern_pixels: of the patterns of the model.
+        wave_pixels: of its waves.
     """
 
     basis: str
@@ -48,6 +50,8 @@ class Run:
     processor_seconds_per_epoch: float
     patterns_per_second: float
     peak_memory_bytes: int
+    pattern_pixels: int
+    wave_pixels: int
 
 
 @dataclass(frozen=True)
@@ -177,6 +181,8 @@ def _read_run(file: Any) -> Run:
         processor_seconds_per_epoch=read_number(file, "processor_seconds_per_epoch", 0),
         patterns_per_second=read_number(file, "patterns_per_second", 0),
         peak_memory_bytes=int(read_number(file, "peak_memory_bytes", 0)),
+        pattern_pixels=int(read_number(file, "pattern_pixels", 1)),
+        wave_pixels=int(read_number(file, "wave_pixels", 1)),
     )
 
 
