@@ -7,7 +7,7 @@ import sys
 from benchmarks.common import write_table
 from benchmarks.page import write_page
 
-NAMES = ("engine", "scaling", "convergence", "grids", "compression", "simulation", "peers")
+NAMES = ("engine", "scaling", "convergence", "grids", "compression", "simulation", "peers", "gpu")
 
 
 def main() -> None:

@@ -74,6 +74,6 @@ def as_result(
         origin=windows.origin,
         energy=data.optics.energy,
         semi_angle=data.optics.semi_angle,
-        run=Run(name, data.basis.size, "cpu", 0, 1.0, 1.0, 1),
+        run=Run(name, data.basis.size, "cpu", 0, 1.0, 1.0, 1.0, 1, 1, 1),
         config={},
     )

@@ -1,0 +1,43 @@
+"""``python -m benchmarks.reference STUDY``: keep what is small of a study in results/reference.
+
+Pictures with 256 colours, tables with six digits, and the machine and the commit that made them,
+so that the references of all studies stay below a few megabytes.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import pandas as pd
+from PIL import Image
+
+from benchmarks.common import machine
+
+RESULTS = Path("results")
+TABLES = ("claims.csv", "tables/summary.csv", "tables/jobs.csv", "tables/fsc.csv")
+LONG = ("fsc.csv",)  # compressed
+
+
+def keep(made: Path, kept: Path) -> None:
+    """Copy pictures and tables from the folder `made` of a study to `kept`."""
+    kept.mkdir(parents=True, exist_ok=True)
+    for picture in sorted((made / "figures").glob("*.png")):
+        image = Image.open(picture).convert("RGB").quantize(256)
+        image.save(kept / picture.name, optimize=True)
+    for name in TABLES:
+        suffix = ".gz" if Path(name).name in LONG else ""
+        table = pd.read_csv(made / name, low_memory=False)
+        table.to_csv(kept / f"{Path(name).name}{suffix}", index=False, float_format="%.6g")
+    (kept / "machine.json").write_text(json.dumps(machine(), indent=2, sort_keys=True) + "\n")
+
+
+def main() -> None:
+    """Keep the study that the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.reference", description=__doc__)
+    parser.add_argument("study", help="which was run here: its tables are in results/STUDY")
+    study = parser.parse_args().study
+    keep(RESULTS / study, RESULTS / "reference" / study)
+
+
+if __name__ == "__main__":
+    main()
