@@ -257,6 +257,16 @@ def test_fsc_figure_survives_a_reference_without_company(tables: Evaluation) -> 
     assert [len(curves(axes)) for axes in figure.axes] == [2, 0, 2, 1]
 
 
+def test_fsc_figure_of_many_sweeps_goes_on_below(tables: Evaluation) -> None:
+    zernike = tables.curves[tables.curves["sweep"] == "zernike"]
+    many = pd.concat([zernike.assign(sweep=f"zernike-{i}") for i in range(7)])
+    figure = draw_fsc(many, "uncompressed/all", BAND)
+    used = [axes for axes in figure.axes if axes.axison]
+    assert len(used) == 2 * 7
+    assert all(len(curves(axes)) == 2 for axes in used)
+    assert len({round(axes.get_position().x0, 3) for axes in used}) == 5
+
+
 def test_fsc_figure_without_a_truth_has_one_row(tables: Evaluation) -> None:
     part = tables.curves[tables.curves["against"] == "reference"]
     figure = draw_fsc(part, "uncompressed/all", BAND)

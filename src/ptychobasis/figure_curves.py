@@ -2,6 +2,7 @@
 
 import math
 import string
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from ptychobasis.figures import line_style, new_figure, pretty
 
 Float = NDArray[np.floating]
+_PER_ROW = 5  # panels side by side
 _SHORT = {"reference": "uncompressed", "truth": "true potential"}
 _AGAINST = {"reference": "the uncompressed reconstruction", "truth": "the true potential"}
 
@@ -29,27 +31,44 @@ def draw_fsc(curves: pd.DataFrame, reference: str, band: tuple[float, float]) ->
     volume = curves[curves["slice"] == "volume"]
     rows = [name for name in _AGAINST if (volume["against"] == name).any()]
     panels = _sweep_panels(volume)
-    figure = new_figure(2.1 * len(panels) + 0.8, 2.3 * len(rows) + 0.3)
-    grid = figure.subplots(len(rows), len(panels), sharex=True, sharey=True, squeeze=False)
+    blocks = [panels[i : i + _PER_ROW] for i in range(0, len(panels), _PER_ROW)]
+    wide, high = len(blocks[0]), len(rows) * len(blocks)
+    figure = new_figure(2.1 * wide + 0.8, 2.3 * high + 0.3)
+    grid = figure.subplots(high, wide, sharex=True, sharey=True, squeeze=False)
+    for block, rows_of_block in zip(blocks, np.split(grid, len(blocks)), strict=True):
+        _draw_block(rows_of_block, block, volume, rows, reference)
+    drawn = [axes for axes in grid.flat if axes.axison]
+    for letter, axes in zip(string.ascii_lowercase, drawn, strict=False):
+        axes.set_title(letter, loc="left", fontweight="bold")
+        _frame(axes, band)
+    return figure
+
+
+def _draw_block(
+    grid: Any,
+    panels: list[list[str]],
+    volume: pd.DataFrame,
+    rows: list[str],
+    reference: str,
+) -> None:
+    """Some of the columns, with the numbers that stand for their colours below."""
+    for axes in grid[:, len(panels) :].flat:
+        axes.set_axis_off()
     for axes_row, against in zip(grid, rows, strict=True):
-        for axes, sweeps in zip(axes_row, panels, strict=True):
+        for axes, sweeps in zip(axes_row, panels, strict=False):
             part = volume[(volume["against"] == against) & volume["sweep"].isin(sweeps)]
             hidden = reference if against == "reference" else ""
             _draw_family(axes, part, hidden)
-            _frame(axes, band)
         axes_row[0].set_ylabel(f"FSC with the\n{_SHORT[against]}")
-    for axes in grid[-1]:
+    for top, axes, sweeps in zip(grid[0], grid[-1], panels, strict=False):
         axes.set_xlabel("spatial frequency [1/Å]")
+        axes.tick_params(labelbottom=True)
         axes.legend(
             title="stored numbers", loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=3,
             fontsize=7.5, title_fontsize=7.5, handlelength=1.2, columnspacing=1.0,
         )  # fmt: skip
-    for axes, sweeps in zip(grid[0], panels, strict=True):
         bases = volume.loc[volume["sweep"].isin(sweeps), "basis"]
-        axes.set_title(", ".join(dict.fromkeys(map(pretty, bases))))
-    for letter, axes in zip(string.ascii_lowercase, grid.flat, strict=False):
-        axes.set_title(letter, loc="left", fontweight="bold")
-    return figure
+        top.set_title(", ".join(dict.fromkeys(map(pretty, bases))))
 
 
 def draw_quality(summary: pd.DataFrame, band: tuple[float, float]) -> Figure:
