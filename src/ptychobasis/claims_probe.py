@@ -55,7 +55,7 @@ def joint_probe(study: Study, tables: Tables) -> Iterator[Finding]:
             "mean FSC less than the known probe's", lost.tolist(),
             f"less than {study.claims.tolerance:g}, at most {_KEPT:g} of the energy outside, and "
             "nearer to the true probe than without", good.tolist(), "probe",
-            f"outside: {text_of(outside, '.2g')}; {details}",
+            f"outside: {text_of(outside)}; {details}",
         )  # fmt: skip
 
 

@@ -27,12 +27,18 @@ def draw_claims(study: Study, summary: pd.DataFrame) -> Figure:
     masked = [name for name in zernike if set(keys[name]) <= {"dark_field"}]
     epochs = [name for name in zernike if set(keys[name]) <= {"epochs"}]
     timed = [name for name in study.sweeps if set(keys[name]) <= {"dark_field"}]
-    figure = new_figure(9.0, 2.8)
-    left, middle, right = figure.subplots(1, 3)
-    _draw_masks(left, rows[rows["sweep"].isin(masked)], study)
-    _draw_epochs(middle, rows[rows["sweep"].isin(epochs)])
-    _draw_seconds(right, rows[rows["sweep"].isin(timed)], study)
-    for letter, axes in zip("abc", (left, middle, right), strict=True):
+    of = {name: rows[rows["sweep"] == name] for name in study.sweeps}
+    parts = (
+        (masked, lambda axes, part: _draw_masks(axes, part, study)),
+        (epochs, _draw_epochs),
+        (timed, lambda axes, part: _draw_seconds(axes, part, study)),
+    )
+    # one sweep alone is nothing to compare
+    asked = [(pd.concat([of[name] for name in names]), draw) for names, draw in parts if names[1:]]
+    figure = new_figure(3.0 * max(1, len(asked)), 2.8)
+    panels = figure.subplots(1, len(asked), squeeze=False)[0] if asked else []
+    for letter, axes, (part, draw) in zip("abc", panels, asked, strict=False):
+        draw(axes, part)
         axes.set_title(letter, loc="left", fontweight="bold")
         axes.grid(alpha=0.25, lw=0.5)
     return figure

@@ -2,6 +2,7 @@
 
 import math
 import string
+from textwrap import fill
 from typing import Any
 
 import matplotlib as mpl
@@ -68,7 +69,7 @@ def _draw_block(
             fontsize=7.5, title_fontsize=7.5, handlelength=1.2, columnspacing=1.0,
         )  # fmt: skip
         bases = volume.loc[volume["sweep"].isin(sweeps), "basis"]
-        top.set_title(", ".join(dict.fromkeys(map(pretty, bases))))
+        top.set_title(fill(", ".join(dict.fromkeys(map(pretty, bases))), 26))
 
 
 def draw_quality(summary: pd.DataFrame, band: tuple[float, float]) -> Figure:

@@ -30,7 +30,7 @@ def draw_probes(results: Mapping[str, Reconstruction], optics: Optics) -> Figure
     columns = {"true": (true_probe(grid, optics), grid.sampling, "")}
     for title, result in results.items():
         error = compare_probes(result.probe, result.sampling, optics)
-        text = f"{100 * error.outside:.2g} % outside\ndistance {error.distance:.2f}\n"
+        text = f"{100 * error.outside:.1f} % outside\ndistance {error.distance:.2f}\n"
         text += f"focus {error.defocus:+.1f} Å"
         columns[title] = (result.probe, result.sampling, text)
     figure = new_figure(1.35 * len(columns), 3.3)
