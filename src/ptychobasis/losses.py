@@ -56,7 +56,9 @@ class CoefficientLoss:
             self._zero = _Sampler(zero)
         if kind == "amplitude":
             self._stored = self._stored.sqrt()
-        self._scale = float(self._stored.double().square().sum(dim=1).mean())
+        # by positions: all pixels of a large scan in double precision would fill the memory
+        squares = [row.double().square().sum() for row in self._stored]
+        self._scale = float(torch.stack(squares).mean())
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "CoefficientLoss":
         """Move what is stored to the device and precision of the model."""
@@ -159,5 +161,5 @@ def _within(
         inside[centred_slices(old, (min(old[0], shape[0]), min(old[1], shape[1])))] = True
         kept = inside[basis.support]
         basis = Basis(basis.name, basis.support & inside)
-        coefficients = coefficients[:, kept]
+        coefficients = coefficients if kept.all() else coefficients[:, kept]
     return basis.on_shape(shape), coefficients
