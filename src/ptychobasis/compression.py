@@ -46,7 +46,9 @@ class Blocks:
         cuts = dataset.cuts(self.most_bytes, rows)
         groups = (cuts[i : i + _TOGETHER] for i in range(0, len(cuts), _TOGETHER))
         work = partial(_coefficients, there, seen, rows)
-        return chain.from_iterable(mapped(self.scheduler, work, groups))
+        found = chain.from_iterable(mapped(self.scheduler, work, groups))
+        # as they are sent, numpy sums them up in another order
+        return (np.require(block, requirements="A") for block in found)
 
 
 _HERE = Blocks()
