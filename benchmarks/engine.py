@@ -36,11 +36,12 @@ def synthetic(pixels: int, side: int, masks: int = 36, window: float = 35.0) -> 
     optics = Optics(60e3, 0.03, 0.0, Grid((pixels, pixels), (window / pixels, window / pixels)))
     bright = optics.bright_field()
     generator = np.random.default_rng(0)
-    patterns = bright / bright.sum() * generator.uniform(0.6, 1.0, (side**2, 1, 1))
     basis = build_basis("zernike", Request(optics, masks))
+    strengths = generator.uniform(0.6, 1.0, (side**2, 1)).astype(np.float32)
+    coefficients = strengths * basis.forward(bright / bright.sum())  # no pattern is ever held
     positions = np.stack(np.meshgrid(np.arange(side), np.arange(side), indexing="ij"), -1)
     return Compressed(
-        basis.forward(patterns), positions.reshape(-1, 2).astype(float), (side, side), basis, optics
+        coefficients, positions.reshape(-1, 2).astype(float), (side, side), basis, optics
     )
 
 

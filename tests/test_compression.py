@@ -8,7 +8,7 @@ import pytest
 
 from ptychobasis.bases import Basis, Request, build_basis
 from ptychobasis.compressed import read_compressed
-from ptychobasis.compression import compress, leading_vectors, reduction
+from ptychobasis.compression import Blocks, compress, leading_vectors, reduction
 from ptychobasis.dataset import Dataset, read_dataset, write_dataset
 from ptychobasis.errors import StudyError
 from ptychobasis.files import stored_bytes
@@ -16,7 +16,7 @@ from ptychobasis.grid import Grid
 from ptychobasis.optics import Optics
 
 OPTICS = Optics(60e3, 0.03, 8.0, Grid((30, 26), (0.3, 0.35)))
-TINY = 3 * 30 * 26 * 4  # bytes of three patterns
+TINY = Blocks(3 * 30 * 26 * 4)  # three patterns each
 
 
 def patterns() -> np.ndarray:
@@ -72,7 +72,7 @@ def test_the_compressed_file_stands_alone(dataset: Dataset, tmp_path: Path) -> N
 def test_streaming_changes_nothing_but_the_rounding(dataset: Dataset, tmp_path: Path) -> None:
     basis = basis_of("zernike")
     compress(dataset, basis, tmp_path / "whole.h5")
-    compress(dataset, basis, tmp_path / "tiny.h5", block_bytes=TINY)
+    compress(dataset, basis, tmp_path / "tiny.h5", blocks=TINY)
     whole, tiny = (read_compressed(tmp_path / f"{n}.h5").coefficients for n in ("whole", "tiny"))
     np.testing.assert_allclose(tiny, whole, rtol=1e-5, atol=1e-8)
     support = OPTICS.bright_field()
@@ -82,7 +82,7 @@ def test_streaming_changes_nothing_but_the_rounding(dataset: Dataset, tmp_path: 
 
 
 def test_the_data_set_of_pixels_loses_nothing(dataset: Dataset, tmp_path: Path) -> None:
-    compress(dataset, basis_of("pixels"), tmp_path / "c.h5", block_bytes=TINY)
+    compress(dataset, basis_of("pixels"), tmp_path / "c.h5", blocks=TINY)
     read = read_compressed(tmp_path / "c.h5")
     np.testing.assert_array_equal(
         read.basis.adjoint(read.coefficients), patterns().reshape(30, 30, 26)
@@ -138,8 +138,8 @@ def test_memory_does_not_grow_with_the_scan(tmp_path: Path) -> None:
     write_dataset(tmp_path / "dataset.h5", optics, np.stack(steps, axis=-1), rows)
     dataset = read_dataset(tmp_path / "dataset.h5")
     tracemalloc.start()
-    compress(dataset, basis, tmp_path / "c.h5", block_bytes=4 * one)
-    leading_vectors(dataset, optics.bright_field(), 2, block_bytes=4 * one)
+    compress(dataset, basis, tmp_path / "c.h5", blocks=Blocks(4 * one))
+    leading_vectors(dataset, optics.bright_field(), 2, blocks=Blocks(4 * one))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 256 * one / 4

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ptychobasis.bases import Basis, Request, build_basis
 from ptychobasis.compressed import bytes_of_coefficients, read_compressed
-from ptychobasis.compression import compress, leading_vectors
+from ptychobasis.compression import Blocks, compress, leading_vectors
 from ptychobasis.counts import bytes_of_counts, count_electrons
 from ptychobasis.dataset import Dataset, read_dataset, write_dataset
 from ptychobasis.errors import StudyError
@@ -20,7 +20,7 @@ from ptychobasis.optics import Optics
 from ptychobasis.storage import Store, decode, encode
 
 OPTICS = Optics(60e3, 0.03, 0.0, Grid((30, 26), (0.3, 0.35)))
-TINY = 3 * 30 * 26 * 4  # bytes of three patterns
+TINY = Blocks(3 * 30 * 26 * 4)  # three patterns each
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_a_reconstruction_sees_what_was_stored(
 ) -> None:
     chosen = basis(name, 10)
     compress(dataset, chosen, tmp_path / "exact.h5")
-    compress(dataset, chosen, tmp_path / "c.h5", store=store, block_bytes=TINY)
+    compress(dataset, chosen, tmp_path / "c.h5", store=store, blocks=TINY)
     exact, read = (read_compressed(tmp_path / f"{n}.h5").coefficients for n in ("exact", "c"))
     assert read.dtype == np.float32
     limit = np.abs(exact).max(axis=0) * close * 1.01
@@ -159,7 +159,7 @@ def test_all_bases_see_the_same_noise(counted: Dataset, tmp_path: Path) -> None:
     seen = read_compressed(tmp_path / "pixels.h5")
     for name, size in (("zernike", 10), ("binning", 3), ("bright-field", 0), ("svd", 4)):
         chosen = basis(name, size, counted)
-        compress(counted, chosen, tmp_path / "c.h5", block_bytes=TINY)
+        compress(counted, chosen, tmp_path / "c.h5", blocks=TINY)
         found = read_compressed(tmp_path / "c.h5").coefficients
         noisy = seen.basis.adjoint(seen.coefficients)
         np.testing.assert_allclose(found, chosen.forward(noisy), rtol=1e-4, atol=1e-7)

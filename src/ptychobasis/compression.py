@@ -1,7 +1,9 @@
 """From a data set to few numbers per pattern, with flat memory."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,46 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from ptychobasis.bases import Basis
+from ptychobasis.cluster import mapped
 from ptychobasis.compressed import write_compressed
 from ptychobasis.dataset import BLOCK_BYTES, Dataset
 from ptychobasis.errors import StudyError
 from ptychobasis.storage import Store, encode
+from ptychobasis.streaming import Cut
 
 _MOST_PIXELS = 2**14
+_TOGETHER = 16  # blocks that a worker is given at once: a second of work, or more
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """How a data set is gone through.
+
+    Attributes:
+        most_bytes: the most that a block of patterns in memory may take.
+        scheduler: address of the dask scheduler whose workers read blocks and compress them; they
+            are the same blocks. None: this process does.
+    """
+
+    most_bytes: int = BLOCK_BYTES
+    scheduler: str | None = None
+
+    def coefficients(self, dataset: Dataset, basis: Basis) -> Iterator[NDArray[np.float32]]:
+        """The inner products ``(n, masks)`` of the patterns of each block, in order."""
+        rows = _rows(basis.support)
+        seen = replace(basis, support=basis.support[rows])
+        if self.scheduler is None:
+            return (seen.forward(patterns) for _, patterns in dataset.blocks(self.most_bytes, rows))
+        there = replace(dataset, path=dataset.path.resolve())  # workers have folders of their own
+        cuts = dataset.cuts(self.most_bytes, rows)
+        groups = (cuts[i : i + _TOGETHER] for i in range(0, len(cuts), _TOGETHER))
+        work = partial(_coefficients, there, seen, rows)
+        found = chain.from_iterable(mapped(self.scheduler, work, groups))
+        # as they are sent, numpy sums them up in another order
+        return (np.require(block, requirements="A") for block in found)
+
+
+_HERE = Blocks()
 
 
 def compress(
@@ -25,7 +61,7 @@ def compress(
     about: Mapping[str, Any] | None = None,
     scattering: NDArray[np.floating] | None = None,
     store: Store = "float32",
-    block_bytes: int = BLOCK_BYTES,
+    blocks: Blocks = _HERE,
 ) -> None:
     """Write the inner products of every pattern with every mask to a compressed file.
 
@@ -37,16 +73,10 @@ def compress(
         scattering: ``(2, n)``, how far the mean pattern reaches, which tells a reconstruction
             how small its model may be; see `ptychobasis.dataset.scattering`.
         store: how the inner products are stored, see `ptychobasis.storage`.
-        block_bytes: the most that a block of patterns in memory may take.
+        blocks: how to go through the patterns.
     """
     _check_shape(dataset, basis.support)
-    rows = _rows(basis.support)
-    seen = replace(basis, support=basis.support[rows])
-
-    def blocks() -> Iterator[NDArray[np.float32]]:
-        return (seen.forward(patterns) for _, patterns in dataset.blocks(block_bytes, rows))
-
-    stored = encode(blocks, store)
+    stored = encode(lambda: blocks.coefficients(dataset, basis), store)
     write_compressed(path, dataset.optics, dataset.positions, basis, stored, about, scattering)
 
 
@@ -54,7 +84,7 @@ def leading_vectors(
     dataset: Dataset,
     support: NDArray[np.bool_],
     count: int,
-    block_bytes: int = BLOCK_BYTES,
+    blocks: Blocks = _HERE,
 ) -> NDArray[np.float64]:
     """Leading right singular vectors of the patterns, not centred, within `support`.
 
@@ -65,7 +95,7 @@ def leading_vectors(
         dataset: the patterns.
         support: ``(ky, kx)``, pixels to look at.
         count: number of vectors.
-        block_bytes: the most that a block of patterns in memory may take.
+        blocks: how to go through the patterns.
 
     Returns:
         ``(count, pixels of the support)``, orthonormal, largest singular value first.
@@ -86,7 +116,7 @@ def leading_vectors(
             f"{dataset.path}: singular vectors of {pixels} bright-field pixels take too much "
             f"memory; allowed: up to {_MOST_PIXELS}, for instance after binning the detector"
         )
-    gram = _gram(dataset, support, block_bytes)
+    gram = _gram(dataset, support, blocks)
     _, columns = eigh(gram, subset_by_index=[pixels - count, pixels - 1])
     vectors = columns.T[::-1]
     largest = np.abs(vectors).argmax(axis=1)
@@ -98,19 +128,18 @@ def reduction(stored: int, detector_pixels: int) -> float:
     return 100 * (1 - stored / detector_pixels)
 
 
-def _gram(dataset: Dataset, support: NDArray[np.bool_], block_bytes: int) -> NDArray[np.float64]:
+def _gram(dataset: Dataset, support: NDArray[np.bool_], blocks: Blocks) -> NDArray[np.float64]:
     """XᵀX of the patterns X within `support`.
 
     With any pattern r, D = X - r and d the sum of D over the n patterns, it is
     DᵀD + drᵀ + rdᵀ + n rrᵀ. Patterns are much alike, so D is small: its products are right
     in single precision, which takes half the time, where those of X would hide what differs.
     """
-    rows = _rows(support)
     common = dataset.pattern(0, 0)[support]
     gram, drift = np.zeros((common.size, common.size)), np.zeros(common.size)
-    for _, patterns in dataset.blocks(block_bytes, rows):
-        seen = patterns[:, support[rows]]
-        seen -= common
+    # workers send pixels, which are far fewer numbers than their products
+    for pixels in blocks.coefficients(dataset, Basis("pixels", support)):
+        seen = np.subtract(pixels, common, out=pixels)
         gram += seen.T @ seen
         drift += seen.sum(axis=0, dtype=np.float64)
     shared = common.astype(np.float64)
@@ -118,6 +147,13 @@ def _gram(dataset: Dataset, support: NDArray[np.bool_], block_bytes: int) -> NDA
     gram += mixed
     gram += mixed.T
     return gram
+
+
+def _coefficients(
+    dataset: Dataset, basis: Basis, rows: slice, cuts: list[Cut]
+) -> list[NDArray[np.float32]]:
+    """The inner products ``(n, masks)`` of some blocks with masks on these rows of the detector."""
+    return [basis.forward(patterns) for _, patterns in dataset.read(cuts, rows)]
 
 
 def _rows(support: NDArray[np.bool_]) -> slice:

@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError
 from ptychobasis import config_checks, config_source
 from ptychobasis.bases import BASES
 from ptychobasis.config_sample import (
+    Compression,
     Count,
     Counts,
     Crystal,
@@ -154,6 +155,8 @@ class Study(Section):
     """How the patterns are computed."""
     dataset: Dataset = Dataset()
     """Patterns from elsewhere, in place of a simulation."""
+    compression: Compression = Compression()
+    """Who compresses patterns."""
     sweeps: Annotated[dict[SweepName, Sweep], Field(min_length=1)]
     """What to compare: bases and sizes, by a name of your choice."""
     reconstruction: ReconstructionConfig = ReconstructionConfig()
@@ -263,8 +266,7 @@ class Study(Section):
 def derived_seed(*names: object) -> int:
     """Seed of one job, such as ``derived_seed(1, "svd", "36")``: none shares it with another.
 
-    Were the random starts of reconstructions shared, the agreement with the reference would not
-    tell how well the data determine the object.
+    Reconstructions with the same start would agree where the data tell nothing of the object.
     """
     return zlib.crc32("/".join(map(str, names)).encode())
 

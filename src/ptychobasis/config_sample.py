@@ -1,4 +1,4 @@
-"""The blocks of a configuration that describe the sample and how it is recorded."""
+"""The blocks of a configuration that describe the sample, how it is recorded and compressed."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -143,3 +143,10 @@ class Dataset(Section):
 
     file: Path | None = None
     """A ready dataset.h5; then crystal, microscope, scan, detector and simulation are left out."""
+
+
+class Compression(Section):
+    """Who compresses patterns."""
+
+    dask_scheduler: Annotated[str, Field(pattern=r"^(tcp|tls|ucx)://\S+:\d+$")] | None = None
+    """A running dask scheduler, as tcp://host:8786, whose workers compress; null: the job alone."""

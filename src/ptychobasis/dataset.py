@@ -30,7 +30,7 @@ from ptychobasis.files import (
 )
 from ptychobasis.grid import Grid
 from ptychobasis.optics import Optics
-from ptychobasis.streaming import ahead, scan_cuts
+from ptychobasis.streaming import Cut, ahead, scan_cuts
 
 FORMAT = "ptychobasis-dataset"
 BLOCK_BYTES = 2**23  # stays in the processor's cache, where what follows finds it
@@ -106,16 +106,24 @@ class Dataset:
         Yields:
             Which scan points (a slice of the flat index), and ``(n, rows, kx)``.
         """
-        return ahead(self._read(block_bytes, rows))
+        return ahead(self.read(self.cuts(block_bytes, rows), rows))
 
-    def _read(self, block_bytes: int, rows: slice) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    def cuts(self, block_bytes: int = BLOCK_BYTES, rows: slice = slice(None)) -> list[Cut]:
+        """Where `blocks` cuts the scan; see there."""
         height, width = self.optics.detector.shape
-        shape = (len(range(height)[rows]), width)
-        most = max(1, block_bytes // (4 * math.prod(shape)))
+        most = max(1, block_bytes // (4 * len(range(height)[rows]) * width))
         with open_hdf5(self.path, FORMAT) as file:
-            stored = file["patterns"]
-            for start, *scan in scan_cuts(self.scan_shape, most, (stored.chunks or (1, 1))[1]):
-                values = self._normalised(stored[*scan, rows]).reshape(-1, *shape)
+            chunk = (file["patterns"].chunks or (1, 1))[1]
+        return list(scan_cuts(self.scan_shape, most, chunk))
+
+    def read(
+        self, cuts: Iterable[Cut], rows: slice = slice(None)
+    ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        """Read the blocks at some of `cuts`, as `blocks` yields them."""
+        with open_hdf5(self.path, FORMAT) as file:
+            for start, *scan in cuts:
+                values = self._normalised(file["patterns"][*scan, rows])
+                values = values.reshape(-1, *values.shape[2:])
                 yield slice(start, start + len(values)), values
 
     def pattern(self, i: int, j: int) -> NDArray[np.float32]:

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
+Cut = tuple[int, slice, slice]  # first point, rows and columns of the scan
 
 
 def ahead(items: Iterator[Item]) -> Iterator[Item]:
@@ -16,10 +17,8 @@ def ahead(items: Iterator[Item]) -> Iterator[Item]:
             yield item
 
 
-def scan_cuts(
-    scan_shape: tuple[int, int], most: int, chunk: int
-) -> Iterator[tuple[int, slice, slice]]:
-    """Cut a scan into runs of at most `most` points: first point, rows, columns.
+def scan_cuts(scan_shape: tuple[int, int], most: int, chunk: int) -> Iterator[Cut]:
+    """Cut a scan into runs of at most `most` points.
 
     Whole rows if they fit, otherwise pieces of a row that end where chunks end.
     """

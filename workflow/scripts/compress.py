@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ptychobasis.bases import Request, build_basis
-from ptychobasis.compression import compress, leading_vectors, reduction
+from ptychobasis.compression import Blocks, compress, leading_vectors, reduction
 from ptychobasis.dataset import read_dataset
 from ptychobasis.job import job
 
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 with job(snakemake) as study:
     dataset = read_dataset(snakemake.input.dataset)
+    blocks = Blocks(scheduler=study.compression.dask_scheduler)
     sweep, size = study.sweeps[snakemake.wildcards.sweep], snakemake.wildcards.size
     request = Request(
         optics=dataset.optics,
         size=0 if size == "all" else int(size),
-        leading_vectors=partial(leading_vectors, dataset),
+        leading_vectors=partial(leading_vectors, dataset, blocks=blocks),
         masks_file=sweep.masks_file,
     )
     basis = build_basis(sweep.basis, request)
@@ -34,6 +35,7 @@ with job(snakemake) as study:
         {"sweep": sweep.model_dump(mode="json")},
         np.array(scattering),
         sweep.store,
+        blocks,
     )
     less = reduction(basis.size, dataset.optics.bright_field().size)
     logging.info("%d numbers per pattern, %.4f %% less than the detector", basis.size, less)
