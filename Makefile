@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
 
-# `make bench` runs the benchmarks, an hour or so, and writes benchmarks/README.md.
+# `make bench` runs the benchmarks, an hour or so, and writes benchmarks/README.md and docs/scaling.md.
 .PHONY: study test bench install install-test format clean
 
 study: install

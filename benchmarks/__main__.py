@@ -1,13 +1,17 @@
-"""``python -m benchmarks [NAME …]``: run benchmarks, write their tables, make the page anew."""
+"""``python -m benchmarks [NAME …]``: run benchmarks, write their tables, make both pages anew."""
 
 import argparse
 import importlib
 import sys
 
+from benchmarks import costs
 from benchmarks.common import write_table
 from benchmarks.page import write_page
 
-NAMES = ("engine", "scaling", "convergence", "grids", "compression", "simulation", "peers", "gpu")
+NAMES = (
+    *("engine", "scaling", "convergence", "grids", "compression", "workers"),
+    *("simulation", "peers", "gpu"),
+)
 
 
 def main() -> None:
@@ -20,6 +24,7 @@ def main() -> None:
         for table, rows in importlib.import_module(f"benchmarks.{name}").run().items():
             write_table(table, rows)
     write_page(NAMES)
+    costs.main()
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ _BUFFER_BYTES = 2**23
 
 
 @dataclass(frozen=True)
-class _Case:
+class Case:
     """One file: pixels along an edge of the detector, size of the patterns, how often timed."""
 
     pixels: int
@@ -63,11 +63,11 @@ class _Case:
 
 
 _CASES = (
-    _Case(500, 1, True, 3, ("cold", "warm")),
-    _Case(500, 20, True, 1, ("cold",)),
-    _Case(500, 5, False, 1, ("cold", "warm")),
-    _Case(128, 1, True, 3, ("cold", "warm")),
-    _Case(128, 1, False, 3, ("cold", "warm")),
+    Case(500, 1, True, 3, ("cold", "warm")),
+    Case(500, 20, True, 1, ("cold",)),
+    Case(500, 5, False, 1, ("cold", "warm")),
+    Case(128, 1, True, 3, ("cold", "warm")),
+    Case(128, 1, False, 3, ("cold", "warm")),
 )
 
 _MEASURED_ALONE = """
@@ -85,7 +85,7 @@ def run() -> dict[str, list[dict[str, Any]]]:
     for case in _CASES:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "dataset.h5"
-            _write(path, case)
+            write_case(path, case)
             for cache in case.caches:
                 if cache == "warm" or hasattr(os, "posix_fadvise"):
                     rates.append(_rates(path, case, cache))
@@ -101,7 +101,7 @@ def compress_twice(path: Path) -> None:
     leading_vectors(dataset, dataset.optics.bright_field(), 36)
 
 
-def _rates(path: Path, case: _Case, cache: str) -> dict[str, Any]:
+def _rates(path: Path, case: Case, cache: str) -> dict[str, Any]:
     dataset = read_dataset(path)
     disc = dataset.optics.bright_field()
     ways: dict[str, Callable[[], Any]] = {
@@ -128,7 +128,7 @@ def _rates(path: Path, case: _Case, cache: str) -> dict[str, Any]:
     return row
 
 
-def _memory(path: Path, case: _Case) -> dict[str, Any]:
+def _memory(path: Path, case: Case) -> dict[str, Any]:
     command = [sys.executable, "-c", _MEASURED_ALONE, str(path)]
     answer = subprocess.run(command, check=True, capture_output=True, text=True)
     unit = 1 if sys.platform == "darwin" else 1024
@@ -167,7 +167,8 @@ def _forget(path: Path) -> None:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def _write(path: Path, case: _Case) -> None:
+def write_case(path: Path, case: Case) -> None:
+    """Write the data set of one case."""
     optics, patterns = _some_patterns(case.pixels)
     shape = case.points // _SCAN_COLUMNS, _SCAN_COLUMNS
     positions = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1)

@@ -2,7 +2,8 @@
 
 import importlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -32,15 +33,17 @@ def write_page(names: Sequence[str]) -> None:
                 parts.append(
                     f"**[{table}.csv](results/{table}.csv)** ({made['processor']}, "
                     f"{made['cores']} cores, {made['date']}, commit {made['commit'][:12]})\n\n"
-                    f"{_markdown(pd.read_csv(path))}\n"
+                    f"{as_markdown(pd.read_csv(path))}\n"
                 )
     (RESULTS.parent / "README.md").write_text("\n".join(parts))
 
 
-def _markdown(table: pd.DataFrame) -> str:
-    rows = [list(table.columns), ["---"] * len(table.columns)]
-    rows += [[_cell(value) for value in row] for row in table.itertuples(index=False)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+def as_markdown(rows: Iterable[dict[str, Any]] | pd.DataFrame) -> str:
+    """A table of Markdown, numbers with four digits."""
+    table = pd.DataFrame(rows)
+    lines = [list(table.columns), ["---"] * len(table.columns)]
+    lines += [[_cell(value) for value in row] for row in table.itertuples(index=False)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _cell(value: object) -> str:

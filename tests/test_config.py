@@ -112,6 +112,11 @@ REFUSALS: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"sweeps.svd.store": "int16"}, 'sweeps.svd.store is "int16"', "mean 'int8'?"),
     (
+        {"compression": {"dask_scheduler": "node17:8786"}},
+        'compression.dask_scheduler is "node17:8786"',
+        "text that matches ^(tcp|tls|ucx)://",
+    ),
+    (
         {"simulation.dose_electrons_per_angstrom2": 0},
         "simulation.dose_electrons_per_angstrom2 is 0",
         "more than 0",
