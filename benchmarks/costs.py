@@ -150,7 +150,7 @@ def _compression(tables: Tables) -> tuple[str, str]:
 def _rates(tables: Tables) -> tuple[str, list[tuple[str, float, float]]]:
     """Kinds of files, float32 patterns through the masks [GB/s], and bytes on disk for each."""
     if not (tables.benchmarks / "compression.csv").exists():
-        worker = tables.benchmark("workers").set_index("workers").loc[1]
+        worker: Any = tables.benchmark("workers").set_index("workers").loc[1]
         text = (
             "**compression.csv** was not measured yet. This is from the processor time of a worker "
             "that reads a file in the\nsystem's cache "
