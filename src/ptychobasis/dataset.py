@@ -121,8 +121,9 @@ class Dataset:
     ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
         """Read the blocks at some of `cuts`, as `blocks` yields them."""
         with open_hdf5(self.path, FORMAT) as file:
+            stored = file["patterns"]  # once: HDF5 makes a cache for each time
             for start, *scan in cuts:
-                values = self._normalised(file["patterns"][*scan, rows])
+                values = self._normalised(stored[*scan, rows])
                 values = values.reshape(-1, *values.shape[2:])
                 yield slice(start, start + len(values)), values
 
