@@ -253,7 +253,7 @@ def test_an_interrupted_run_empties_the_queue(slurm: None, miniature: Path, tmp_
             time.sleep(0.2)
             states = [job["JobState"] for job in jobs() if job["JobId"] not in before]
         run.process.send_signal(signal.SIGINT)
-        assert run.process.wait(180) != 0
+        assert run.process.wait(60) != 0
         deadline = time.monotonic() + 20
         while queued() and time.monotonic() < deadline:
             time.sleep(0.2)
