@@ -103,6 +103,22 @@ def test_patterns_are_fractions_of_the_beam(windowed: NDArray[np.float32]) -> No
     assert (total > 0.9).all()
 
 
+def test_a_window_at_the_edge_sees_the_other_side_of_the_cell(potential: Any) -> None:
+    down, right = 50, 40
+    moved = abtem.PotentialArray(
+        np.roll(potential.array, (right, down), axis=(1, 2)),  # (x, y)
+        slice_thickness=potential.slice_thickness,
+        extent=potential.extent,
+    )
+    corner = np.array([[7.03, 8.0]])  # the detector's window just fits, that of the waves does not
+    shift = SAMPLING * np.array([down, right])
+    inside, edge = (
+        next(scan(each, OPTICS, places, NUMERICS))
+        for each, places in ((moved, corner + shift), (potential, corner))
+    )
+    np.testing.assert_allclose(edge, inside, atol=1e-7)
+
+
 def test_batches_do_not_change_the_patterns(potential: Any, windowed: NDArray[np.float32]) -> None:
     single = Numerics(SAMPLING, 2.0, sigmas={"Si": 0.08}, batch=1, device="cpu")
     again = np.concatenate(list(scan(potential, OPTICS, POSITIONS, single)))

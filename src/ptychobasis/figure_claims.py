@@ -27,14 +27,13 @@ def draw_claims(study: Study, summary: pd.DataFrame) -> Figure:
     masked = [name for name in zernike if set(keys[name]) <= {"dark_field"}]
     epochs = [name for name in zernike if set(keys[name]) <= {"epochs"}]
     timed = [name for name in study.sweeps if set(keys[name]) <= {"dark_field"}]
-    of = {name: rows[rows["sweep"] == name] for name in study.sweeps}
     parts = (
         (masked, lambda axes, part: _draw_masks(axes, part, study)),
         (epochs, _draw_epochs),
         (timed, lambda axes, part: _draw_seconds(axes, part, study)),
     )
     # one sweep alone is nothing to compare
-    asked = [(pd.concat([of[name] for name in names]), draw) for names, draw in parts if names[1:]]
+    asked = [(rows[rows["sweep"].isin(names)], draw) for names, draw in parts if len(names) > 1]
     figure = new_figure(3.0 * max(1, len(asked)), 2.8)
     panels = figure.subplots(1, len(asked), squeeze=False)[0] if asked else []
     for letter, axes, (part, draw) in zip("abc", panels, asked, strict=False):

@@ -37,10 +37,6 @@ log = logging.getLogger(__name__)
 
 Float = NDArray[np.floating]
 
-# Windows of the waves over those of the detector. Were they equal, the patterns of the paper would
-# differ by 1.1 % from those of the whole crystal, so by 0.5 %: see benchmarks/simulation.py.
-_WIDER = 1.15
-
 # The few transforms of the whole cell are not worth measuring a plan, which also ends otherwise
 # from run to run, and so do the last bits. The many of the windows are: see `plans`.
 _ESTIMATED = {"fftw.planning_effort": "FFTW_ESTIMATE"}
@@ -57,6 +53,8 @@ class Numerics:
         sigmas: root mean square displacement of each element along one axis [Å].
         batch: probes that are propagated together.
         device: ``auto``, ``cpu`` or ``cuda`` (which needs cupy).
+        wider: windows of the waves over those of the detector, at least; benchmarks/simulation.py
+            measures what it does to patterns and times.
     """
 
     sampling: float
@@ -65,6 +63,7 @@ class Numerics:
     sigmas: dict[str, float] = field(default_factory=dict)
     batch: int = 16
     device: str = "auto"
+    wider: float = 1.15
 
 
 def choose_backend(name: str) -> str:
@@ -138,7 +137,7 @@ def scan(
     """
     height, width = (round(length / numerics.sampling) for length in optics.detector.extent)
     window = (width, height)
-    margin = np.array([_fast_size(_WIDER * n) - n for n in window])
+    margin = np.array([_fast_size(numerics.wider * n) - n for n in window])
     places = np.asarray(positions, float)[:, ::-1] / numerics.sampling
     starts = np.rint(places).astype(int) - np.array(window) // 2
     if starts.min() < 0 or (starts + window > potential.array.shape[1:]).any():
