@@ -20,6 +20,7 @@ LONG = ("fsc.csv",)  # compressed
 
 def keep(made: Path, kept: Path) -> None:
     """Copy pictures and tables from the folder `made` of a study to `kept`."""
+    about = machine()  # first: what is written below is a change of the checkout
     kept.mkdir(parents=True, exist_ok=True)
     for picture in sorted((made / "figures").glob("*.png")):
         image = Image.open(picture).convert("RGB")
@@ -29,7 +30,7 @@ def keep(made: Path, kept: Path) -> None:
         suffix = ".gz" if Path(name).name in LONG else ""
         table = pd.read_csv(made / name, low_memory=False)
         table.to_csv(kept / f"{Path(name).name}{suffix}", index=False, float_format="%.8g")
-    (kept / "machine.json").write_text(json.dumps(machine(), indent=2, sort_keys=True) + "\n")
+    (kept / "machine.json").write_text(json.dumps(about, indent=2, sort_keys=True) + "\n")
 
 
 def main() -> None:
