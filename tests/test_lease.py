@@ -12,24 +12,25 @@ import torch
 
 from ptychobasis import devices
 from ptychobasis.devices import leased
+from ptychobasis.errors import StudyError
 from ptychobasis.lease import lease
 
 HOLDER = """
 import sys, time
 from pathlib import Path
 from ptychobasis.lease import lease
-folder, count, seconds = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
-with lease([f"gpu-{index}" for index in range(count)], folder) as index:
+folder, count, seconds, wanted = Path(sys.argv[1]), int(sys.argv[2]), *map(float, sys.argv[3:])
+with lease([f"gpu-{index}" for index in range(count)], folder, int(wanted)) as held:
     start = time.monotonic()
-    print(index, flush=True)
+    print(*held, flush=True)
     time.sleep(seconds)
     print(start, time.monotonic(), flush=True)
 """
 
 
-def hold(folder: Path, count: int, seconds: float) -> subprocess.Popen[str]:
-    """A process that holds one of `count` devices for a while."""
-    command = [sys.executable, "-c", HOLDER, str(folder), str(count), str(seconds)]
+def hold(folder: Path, count: int, seconds: float, wanted: int = 1) -> subprocess.Popen[str]:
+    """A process that holds one of `count` devices, or more, for a while."""
+    command = [sys.executable, "-c", HOLDER, *map(str, (folder, count, seconds, wanted))]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
@@ -38,15 +39,16 @@ def first_line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-@pytest.mark.parametrize(("jobs", "count"), [(6, 2), (4, 3)])
-def test_no_two_jobs_hold_one_gpu(tmp_path: Path, jobs: int, count: int) -> None:
-    processes = [hold(tmp_path, count, 0.3) for _ in range(jobs)]
+@pytest.mark.parametrize(("jobs", "count", "wanted"), [(6, 2, 1), (4, 3, 1), (4, 3, 2), (3, 2, 2)])
+def test_no_two_jobs_hold_one_gpu(tmp_path: Path, jobs: int, count: int, wanted: int) -> None:
+    processes = [hold(tmp_path, count, 0.3, wanted) for _ in range(jobs)]
     held: dict[int, list[tuple[float, float]]] = {}
     for process in processes:
-        index, times = process.communicate(timeout=60)[0].splitlines()
+        indices, times = process.communicate(timeout=60)[0].splitlines()
         start, end = map(float, times.split())
-        held.setdefault(int(index), []).append((start, end))
-    assert sum(map(len, held.values())) == jobs
+        for index in indices.split():
+            held.setdefault(int(index), []).append((start, end))
+    assert sum(map(len, held.values())) == jobs * wanted
     assert set(held) <= set(range(count))
     for spans in held.values():
         spans.sort()
@@ -77,8 +79,8 @@ def test_a_killed_job_frees_its_gpu(tmp_path: Path) -> None:
 def test_an_error_in_the_job_frees_its_gpu(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), lease(["a"], tmp_path):
         raise ZeroDivisionError
-    with lease(["a"], tmp_path) as index:
-        assert index == 0
+    with lease(["a"], tmp_path) as held:
+        assert held == [0]
 
 
 @pytest.fixture
@@ -100,14 +102,26 @@ def two_gpus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[int],
 
 
 def test_a_gpu_becomes_one_of_them(two_gpus: Callable[[int], None]) -> None:
-    with leased(torch.device("cuda")) as one, leased(torch.device("cuda")) as other:
+    with leased(torch.device("cuda")) as [one], leased(torch.device("cuda")) as [other]:
         assert {one.index, other.index} == {0, 1}
+
+
+def test_a_job_may_have_several(two_gpus: Callable[[int], None]) -> None:
+    with leased(torch.device("cuda"), 2) as both:
+        assert [device.index for device in both] == [0, 1]
+    with (
+        pytest.raises(StudyError, match=r"resource 'gpu' asks for 3 GPUs, but .* has 2"),
+        leased(torch.device("cuda"), 3),
+    ):
+        pass
 
 
 def test_the_cpu_and_a_chosen_gpu_need_no_lease(two_gpus: Callable[[int], None]) -> None:
     for device in map(torch.device, ("cpu", "cpu", "cpu", "cuda:1", "cuda:1")):
         with leased(device) as same:
-            assert same == device
+            assert same == [device]
+    with leased(torch.device("cpu"), 2) as same:
+        assert same == [torch.device("cpu")] * 2
 
 
 def test_slurm_has_chosen_already(
@@ -115,9 +129,10 @@ def test_slurm_has_chosen_already(
 ) -> None:
     monkeypatch.setenv("SLURM_JOB_ID", "1")
     two_gpus(1)
-    with leased(torch.device("cuda")) as one, leased(torch.device("cuda")) as other:
-        assert one.index is None
-        assert other.index is None
+    with leased(torch.device("cuda")) as [one], leased(torch.device("cuda")) as [other]:
+        assert one.index == other.index == 0
     two_gpus(2)  # an allocation of several, shared by jobs that run within it
-    with leased(torch.device("cuda")) as one, leased(torch.device("cuda")) as other:
+    with leased(torch.device("cuda")) as [one], leased(torch.device("cuda")) as [other]:
         assert {one.index, other.index} == {0, 1}
+    with leased(torch.device("cuda"), 2) as one, leased(torch.device("cuda"), 2) as other:
+        assert one == other

@@ -143,8 +143,7 @@ def test_a_diverging_run_stops_and_says_what_to_do(
 
 
 def test_a_result_tells_how_it_was_made(sample: Sample) -> None:
-    about = SETTINGS.model_dump(mode="json")
-    result = reconstruct(sample.compressed("zernike", 6), SETTINGS, 7, about=about)
+    result = reconstruct(sample.compressed("zernike", 6), SETTINGS, 7)
     assert result.run.seed == 7
     assert result.run.stored_values == 6
     assert result.run.device == "cpu"

@@ -125,12 +125,12 @@ def start_state(
 
 def run_epoch(state: State, problem: Problem, settings: ReconstructionConfig) -> float:
     """Visit every scan position once; return the mean loss."""
-    model, total = problem.model, 0.0
-    order = state.generator.permutation(len(model.windows.starts))
+    total = 0.0
+    order = state.generator.permutation(len(problem.model.windows.starts))
     progress = len(state.losses) / settings.epochs
     joint = settings.probe == "joint" and len(state.losses) >= settings.probe_start_epoch
     for batch in np.array_split(order, math.ceil(len(order) / settings.batch)):
-        slope = model.loss_and_gradient(state.phase, state.spectrum, batch, problem.loss, joint)
+        slope = problem.slope(state.phase, state.spectrum, batch, joint)
         if state.start is None:
             state.start, state.steepest = slope.loss, float(slope.phase.abs().max())
         _set_steps(state, slope, problem, settings, progress)

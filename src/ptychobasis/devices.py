@@ -33,21 +33,33 @@ def choose_device(name: str, gpus: int | None = None) -> torch.device:
 
 
 @contextmanager
-def leased(device: torch.device) -> Iterator[torch.device]:
-    """Turn "a GPU" into one that no other job of this user computes on; leave the CPU alone.
+def leased(device: torch.device, count: int = 1) -> Iterator[list[torch.device]]:
+    """Turn "a GPU" into some that no other job of this user computes on; leave the CPU alone.
 
-    In a Slurm job that sees a single GPU there is nothing to choose: Slurm has chosen.
+    In a Slurm job that sees no more GPUs than it asks for there is nothing to choose: Slurm
+    has chosen.
+
+    Args:
+        device: the CPU, any GPU, or a certain one.
+        count: how many processes will compute, on a GPU each.
+
+    Yields:
+        A device for each of them.
+
+    Raises:
+        StudyError: there are fewer GPUs.
     """
-    if device.type != "cuda" or device.index is not None or _is_granted():
-        yield device
+    if device.type != "cuda" or device.index is not None:
+        yield [device] * count
         return
-    count = torch.cuda.device_count()
-    names = [str(torch.cuda.get_device_properties(index).uuid) for index in range(count)]
+    there = torch.cuda.device_count()
+    if there < count:
+        raise StudyError(f"resource 'gpu' asks for {count} GPUs, but this machine has {there}")
+    if "SLURM_JOB_ID" in os.environ and there == count:
+        yield [torch.device("cuda", index) for index in range(count)]
+        return
+    names = [str(torch.cuda.get_device_properties(index).uuid) for index in range(there)]
     folder = Path(tempfile.gettempdir()) / f"ptychobasis-gpus-{os.getuid()}"
-    with lease(names, folder) as index:
-        log.info("GPU %d of %d is ours", index, count)
-        yield torch.device("cuda", index)
-
-
-def _is_granted() -> bool:
-    return "SLURM_JOB_ID" in os.environ and torch.cuda.device_count() == 1
+    with lease(names, folder, count) as held:
+        log.info("ours of %d GPUs: %s", there, ", ".join(map(str, held)))
+        yield [torch.device("cuda", index) for index in held]

@@ -15,6 +15,8 @@ from typing import Any
 from ptychobasis.config import Study, load_study
 from ptychobasis.errors import StudyError
 
+log = logging.getLogger(__name__)
+
 _PACKAGE = Path(__file__).parent
 
 
@@ -25,17 +27,7 @@ def job(snakemake: Any) -> Iterator[Study]:
     A `StudyError` ends the script with its sentence; any other error with its traceback in
     the log as well.
     """
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
-    if snakemake.log:
-        handlers.append(logging.FileHandler(snakemake.log[0], mode="w"))
-    name = "/".join((snakemake.rule, *snakemake.wildcards))
-    form = f"%(asctime)s {name}: %(message)s"
-    logging.basicConfig(
-        level=logging.INFO, format=form, datefmt="%H:%M:%S", handlers=handlers, force=True
-    )
-    for noisy in ("matplotlib", "fontTools", "distributed", "numba"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    log = logging.getLogger(__name__)
+    start_log("/".join((snakemake.rule, *snakemake.wildcards)), [*snakemake.log, None][0], "w")
     if "SLURM_JOB_ID" in os.environ:
         number, gpus = os.environ["SLURM_JOB_ID"], os.environ.get("CUDA_VISIBLE_DEVICES", "none")
         log.info("Slurm job %s on %s, CUDA_VISIBLE_DEVICES: %s", number, platform.node(), gpus)
@@ -47,6 +39,25 @@ def job(snakemake: Any) -> Iterator[Study]:
     except Exception:
         log.exception("error")
         raise SystemExit(1) from None
+
+
+def start_log(name: str, path: str | None, mode: str = "a") -> None:
+    """Log to a file and to the screen.
+
+    Args:
+        name: of the job, which begins each line.
+        path: of the file; None leaves it out.
+        mode: ``w`` begins the file, ``a`` appends to it.
+    """
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if path is not None:
+        handlers.append(logging.FileHandler(path, mode))
+    form = f"%(asctime)s {name}: %(message)s"
+    logging.basicConfig(
+        level=logging.INFO, format=form, datefmt="%H:%M:%S", handlers=handlers, force=True
+    )
+    for noisy in ("matplotlib", "fontTools", "distributed", "numba", "torch"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 def share_package() -> None:

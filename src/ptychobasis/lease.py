@@ -1,4 +1,4 @@
-"""One job per GPU: a lease that the kernel takes back when the job ends, however it ends.
+"""No two jobs on one GPU: a lease that the kernel takes back when the job ends, however it ends.
 
 Snakemake counts the resource ``gpu`` but never says which one; without this, every job on a
 machine with several GPUs would compute on the first.
@@ -6,10 +6,12 @@ machine with several GPUs would compute on the first.
 
 import fcntl
 import logging
+import random
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO
 
 log = logging.getLogger(__name__)
 
@@ -17,8 +19,8 @@ _POLL_SECONDS = 0.5
 
 
 @contextmanager
-def lease(names: Sequence[str], folder: Path) -> Iterator[int]:
-    """Hold one of several devices; wait for one where all are taken.
+def lease(names: Sequence[str], folder: Path, count: int = 1) -> Iterator[list[int]]:
+    """Hold some of several devices; wait for them where too few are free.
 
     Each device is a file in `folder` that one process can lock at a time. The kernel unlocks
     it when the process ends, also when it is killed, so no lease outlives its job.
@@ -26,22 +28,33 @@ def lease(names: Sequence[str], folder: Path) -> Iterator[int]:
     Args:
         names: of the devices, the same in every process.
         folder: for the files; on this machine, not on a disk that machines share.
+        count: how many to hold, at most as many as there are.
 
     Yields:
-        The index in `names` of the device held.
+        The indices in `names` of the devices held.
     """
     folder.mkdir(parents=True, exist_ok=True)
     waited = False
     while True:
-        for index, name in enumerate(names):
-            with (folder / name).open("a") as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue
-                yield index
+        with ExitStack() as files:
+            held: list[int] = []
+            for index, name in enumerate(names):
+                if len(held) < count and _lock(files.enter_context((folder / name).open("a"))):
+                    held.append(index)
+            if len(held) == count:
+                yield held
                 return
+        # too few are given back, so that no two jobs wait for each other's
         if not waited:
-            log.info("waiting for one of %d GPUs", len(names))
+            log.info("waiting for %d of %d GPUs", count, len(names))
             waited = True
-        time.sleep(_POLL_SECONDS)
+        time.sleep(_POLL_SECONDS * random.uniform(0.5, 1.5))
+
+
+def _lock(file: IO[str]) -> bool:
+    """Lock a file until it is closed, if no other process has."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ptychobasis.bases import dark_field
 from ptychobasis.compressed import Compressed
 from ptychobasis.config import ReconstructionConfig
-from ptychobasis.engine import Multislice
+from ptychobasis.engine import Multislice, Slope
 from ptychobasis.grid import Grid
 from ptychobasis.losses import CoefficientLoss
 from ptychobasis.model import model_grids, start_optics
@@ -18,6 +19,7 @@ from ptychobasis.optics import Optics
 from ptychobasis.probe import within_aperture
 from ptychobasis.regularisation import Regulariser, Scales
 from ptychobasis.results import Counts
+from ptychobasis.team import ALONE, Team
 from ptychobasis.unknowns import count, illumination
 
 log = logging.getLogger(__name__)
@@ -40,6 +42,7 @@ class Problem:
         most_probe: change of the spectrum per gradient beyond which they would.
         regulariser: what is done to the phase after each step.
         counts: of knowns and unknowns.
+        team: the processes that share the work.
     """
 
     model: Multislice
@@ -51,6 +54,26 @@ class Problem:
     most_probe: float
     regulariser: Regulariser
     counts: Counts
+    team: Team = ALONE
+
+    def slope(
+        self, phase: torch.Tensor, spectrum: torch.Tensor, batch: NDArray[np.int64], probe: bool
+    ) -> Slope:
+        """Loss of a batch and its gradients, to which each process of the team adds its share.
+
+        Args:
+            phase: ``(slices, y, x)`` of the object [rad].
+            spectrum: ``(y, x)`` of the probe.
+            batch: ``(batch,)``, indices of scan positions.
+            probe: whether the gradient of the probe is wanted.
+        """
+        share = self.team.share(batch)
+        if len(share):
+            slope = self.model.loss_and_gradient(phase, spectrum, share, self.loss, probe)
+        else:
+            of_probe = torch.zeros_like(spectrum) if probe else None
+            slope = Slope(0.0, torch.zeros_like(phase), of_probe)
+        return slope if self.team.size == 1 else self.team.total(slope, len(share) / len(batch))
 
     def spectrum(self, defocus: float | None = None) -> torch.Tensor:
         """Spectrum ``(y, x)`` of the probe on the window's grid, the zero frequency first.
@@ -64,9 +87,20 @@ class Problem:
 
 
 def prepare(
-    data: Compressed, settings: ReconstructionConfig, device: torch.device, threads: int = 1
+    data: Compressed,
+    settings: ReconstructionConfig,
+    device: torch.device,
+    threads: int = 1,
+    team: Team = ALONE,
 ) -> Problem:
     """Choose the model's grids and bring everything to the device.
+
+    Args:
+        data: what was stored.
+        settings: how to reconstruct.
+        device: where to compute.
+        threads: for chunks that are worked on side by side, on the CPU.
+        team: the processes that share the work.
 
     Raises:
         StudyError: settings and data do not go together.
@@ -113,6 +147,7 @@ def prepare(
         most_probe=1 / loss.curvature(brightest, 1.0),  # the bound is tight: all positions see it
         regulariser=Regulariser(settings, model.windows.object_grid, scales, device),
         counts=count(loss.knowns(), dose[1:], model.windows, optics.aperture, limit),
+        team=team,
     )
 
 

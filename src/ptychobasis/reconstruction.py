@@ -5,9 +5,8 @@ import math
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +20,7 @@ from ptychobasis.devices import choose_device
 from ptychobasis.errors import StudyError
 from ptychobasis.problem import Problem, prepare
 from ptychobasis.results import Reconstruction, Run
+from ptychobasis.team import ALONE, Team
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +36,9 @@ def reconstruct(
     settings: ReconstructionConfig,
     seed: int,
     device: torch.device | None = None,
-    about: Mapping[str, Any] | None = None,
     checkpoint: Checkpoint | None = None,
     watch: Watch | None = None,
+    team: Team = ALONE,
 ) -> Reconstruction:
     """Find the phase of each slice whose patterns give the stored numbers.
 
@@ -50,10 +50,11 @@ def reconstruct(
         settings: how to reconstruct.
         seed: of the start and of the order of the positions.
         device: where to compute; None chooses by the settings.
-        about: configuration to keep in the result.
         checkpoint: where to keep the state; a run that was killed goes on from there and, on
             the CPU, ends with the very bits of one that was not.
         watch: called after each epoch with the phase and the seconds spent so far.
+        team: the processes that share the work; each calls this function and gets the result,
+            the first of them reads and writes checkpoints.
 
     Raises:
         StudyError: the reconstruction diverges, or settings and data do not go together.
@@ -61,15 +62,16 @@ def reconstruct(
     torch.manual_seed(seed)
     device = device or choose_device(settings.device)
     with _threads_for_chunks() as threads:
-        problem = prepare(data, settings, device, threads)
-        content = checkpoint.load() if checkpoint is not None else None
+        problem = prepare(data, settings, device, threads, team)
+        content = checkpoint.load() if checkpoint is not None and team.rank == 0 else None
+        content = team.told(content, device)
         defocus = None if content else focus(problem, settings, seed)
         state = start_state(problem, settings, seed, defocus)
         if checkpoint is not None and content is not None:
             state.restore(content)
             log.info("going on after epoch %d, from %s", len(state.losses), checkpoint.path)
-        _run(state, problem, settings, checkpoint, watch)
-    return _result(data, settings, problem, state, seed, about)
+        _run(state, problem, settings, checkpoint if team.rank == 0 else None, watch)
+    return _result(data, settings, problem, state, seed)
 
 
 def _result(
@@ -78,19 +80,19 @@ def _result(
     problem: Problem,
     state: State,
     seed: int,
-    about: Mapping[str, Any] | None,
 ) -> Reconstruction:
     """What is kept of a run that came to its end."""
     seconds, windows = state.seconds / settings.epochs, problem.model.windows
+    device, team = problem.model.device, problem.team
     run = Run(
         basis=data.basis.name,
         stored_values=data.basis.size,
-        device=_device_name(problem.model.device),
+        device=_device_name(device, team.size),
         seed=seed,
         seconds_per_epoch=seconds,
-        processor_seconds_per_epoch=state.processor / settings.epochs,
+        processor_seconds_per_epoch=team.sum(state.processor, device) / settings.epochs,
         patterns_per_second=len(data.positions) / seconds,
-        peak_memory_bytes=_peak_memory(problem.model.device),
+        peak_memory_bytes=_peak_memory(device),
         pattern_pixels=math.prod(problem.detector.shape),
         wave_pixels=math.prod(windows.grid.shape),
     )
@@ -104,7 +106,7 @@ def _result(
         energy=data.optics.energy,
         semi_angle=data.optics.semi_angle,
         run=run,
-        config=dict(about or {}),
+        config=settings.model_dump(mode="json", exclude={"checkpoint_seconds"}),
         counts=problem.counts,
     )
 
@@ -179,8 +181,9 @@ def _picture(spectrum: torch.Tensor) -> np.ndarray:
     return np.fft.fftshift(np.fft.ifft2(spectrum.cpu().numpy(), norm="ortho")).astype(np.complex64)
 
 
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+def _device_name(device: torch.device, count: int) -> str:
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    return name if count == 1 else f"{count} x {name}"
 
 
 def _peak_memory(device: torch.device) -> int:

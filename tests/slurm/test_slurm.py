@@ -36,7 +36,8 @@ OVERLAY: dict[str, Any] = {
     "reconstruction": {"checkpoint_seconds": 0},  # after each epoch
 }
 NO_MEMORY, NO_TIME, CANCELLED = "zernike/3", "zernike/6", "binning/3"
-UNDISTURBED = ("svd/3", "bright-field/all", "uncompressed/all", "joint/6")
+UNDISTURBED = ("svd/3", "bright-field/all", "uncompressed/all")
+SHARED = "joint/6"  # by two processes, with a GPU each
 
 
 def of_variant(variant: str) -> str:
@@ -162,13 +163,13 @@ def test_the_study_runs_to_its_end(run: Run) -> None:
     assert not list(run.results.glob("seed_1/checkpoints/**/*.pt"))
 
 
-def test_every_reconstruction_had_a_job_and_a_gpu_of_its_own(run: Run) -> None:
-    for variant in (*UNDISTURBED, NO_MEMORY, NO_TIME, CANCELLED):
+def test_every_reconstruction_had_a_job_and_gpus_of_its_own(run: Run) -> None:
+    for variant in (*UNDISTURBED, SHARED, NO_MEMORY, NO_TIME, CANCELLED):
         last = run.attempts(of_variant(variant))[-1]
         assert last["Partition"] == "gpu"
-        assert last["JOB_GRES"] == "gpu:1"
+        assert last["JOB_GRES"] == f"gpu:{1 + (variant == SHARED)}"
         log = (run.results / f"seed_1/logs/reconstruct/{variant}.log").read_text()
-        gpu = run.gpus[last["JobId"]]
+        gpu = run.gpus[last["JobId"]].replace("-", ",")
         assert f"Slurm job {last['JobId']} on" in log
         assert f"CUDA_VISIBLE_DEVICES: {gpu}\n" in log
     assert len(set(run.gpus.values())) > 1
@@ -187,6 +188,17 @@ def test_what_was_not_disturbed_ran_once_and_gave_the_same_bits(run: Run, miniat
         ours = read_reconstruction(run.results / f"seed_1/reconstructions/{variant}.h5")
         here = read_reconstruction(miniature / f"results/test/seed_1/reconstructions/{variant}.h5")
         np.testing.assert_array_equal(ours.phase, here.phase)
+
+
+def test_processes_that_share_a_job_give_what_one_gives(run: Run, miniature: Path) -> None:
+    log = (run.results / f"seed_1/logs/reconstruct/{SHARED}.log").read_text()
+    assert "2 processes share the scan positions" in log
+    path = f"seed_1/reconstructions/{SHARED}.h5"
+    ours = read_reconstruction(run.results / path)
+    here = read_reconstruction(miniature / "results/test" / path)
+    assert ours.run.device == "2 x cpu"
+    np.testing.assert_allclose(ours.loss, here.loss, rtol=1e-5)
+    assert abs(ours.phase - here.phase).max() < 1e-4 * abs(here.phase).max()
 
 
 def test_a_job_killed_for_memory_is_tried_again_with_more(run: Run) -> None:

@@ -14,6 +14,7 @@ rule reconstruct:
     threads: 1
     resources:
         gpu=1,
+        processes=1,
         mem_mb=lambda wildcards, input, attempt: reconstruction_memory(input, attempt),
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:
