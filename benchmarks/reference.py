@@ -1,4 +1,4 @@
-"""``python -m benchmarks.reference STUDY [--without FILE …]``: keep what is small of a study in results/reference.
+"""Keep what is small of a study in results/reference: ``python -m benchmarks.reference STUDY``.
 
 Pictures with 256 colours, tables with eight digits, and the machine and the commit that made them,
 so that the references of all studies stay below a few megabytes.
