@@ -141,7 +141,9 @@ def test_a_full_gpu_halves_its_chunks_and_goes_on(
     found = model.loss_and_gradient(phase, spectrum, batch, square_loss, probe=True)
     assert counts == [6] * (1 + after) + [3] * 4
     assert found.loss == pytest.approx(expected.loss, rel=1e-13)
-    for ours, whole in zip(found[1:], expected[1:], strict=True):
+    for ours, whole in ((found.phase, expected.phase), (found.probe, expected.probe)):
+        assert ours is not None
+        assert whole is not None
         np.testing.assert_allclose(ours, whole, atol=1e-14 * float(whole.abs().max()))
     np.testing.assert_allclose(model.intensities(phase, spectrum, batch), patterns, atol=1e-16)
     assert caplog.messages == [  # once: it stays with chunks that fit
