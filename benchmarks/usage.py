@@ -121,7 +121,7 @@ def _snakemake() -> dict[str, Any]:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     used_mb, used_s = json.loads(done.stdout.splitlines()[-1])
     row = {"rule": "snakemake", "study": "demo", "sweep": "", "size": ""}
-    asked = {"asked_mb": resources.SNAKEMAKE_MB, "asked_s": resources.LEAST_S}
+    asked = {"asked_mb": resources.SNAKEMAKE_MB, "asked_s": 60 * resources.LEAST_MIN}
     return row | asked | {"used_mb": 2 * used_mb, "used_s": 2 * used_s}
 
 

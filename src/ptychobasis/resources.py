@@ -12,8 +12,8 @@ from typing import NamedTuple
 from ptychobasis.config import Study
 from ptychobasis.sizes import Scattering, Sizes, model_sizes, numbers, sizes
 
-SNAKEMAKE_MB = 340  # of its own two processes, in the job and in its step: usage.csv, first row
-LEAST_S = 60  # Slurm counts minutes
+SNAKEMAKE_MB = 360  # of its own two processes, in the job and in its step: usage.csv, first row
+LEAST_MIN = 5  # for two starts of Snakemake and a script's imports from a cold, busy file system
 _HEADROOM = 1.12  # over the formulas
 _CACHE_MB = 64  # of HDF5, for each file that is open
 _CHUNK_MB = 8  # waves that a reconstruction works on at once, see `engine`
@@ -42,13 +42,13 @@ def memory(study: Study, job: Job) -> int:
 
 
 def seconds(study: Study, job: Job) -> float:
-    """What a job asks for [s], with one thread of a CPU; at least a minute."""
-    return max(LEAST_S, _HEADROOM * _time(study, sizes(study), job))
+    """Processor time of a job with one thread of a CPU [s], with some headroom."""
+    return _HEADROOM * _time(study, sizes(study), job)
 
 
 def minutes(study: Study, job: Job) -> int:
-    """`seconds` as Slurm counts them [min]."""
-    return math.ceil(seconds(study, job) / 60)
+    """Time that a job asks for [min]."""
+    return max(LEAST_MIN, math.ceil(seconds(study, job) / 60))
 
 
 def _peak(study: Study, data: Sizes, job: Job) -> float:
@@ -74,13 +74,13 @@ def _peak(study: Study, data: Sizes, job: Job) -> float:
             peak = 190 + gram + min(2 * _CACHE_MB, 2 * stored)
         case "reconstruct":
             peak = _reconstruction_peak(study, data, job)
-        case "evaluate" | "depth":  # potentials as read, for the depth those of all seeds
-            seeds = len(study.seeds) if job.rule == "depth" else 1
-            peak = 200 + (4 * seeds + 8) * voxels
-        case "figure_data":  # the masks come with all coefficients
-            shown = (label.split("/") for label in study.figures.compare)
-            most = max(numbers(study, data, *label) for label in shown)
-            peak = 180 + 4 * positions * most + 8 * voxels
+        case "depth":  # the potentials of all seeds
+            peak = 200 + (4 * len(study.seeds) + 4) * voxels
+        case "evaluate" | "figure_data":  # coefficients are read whole, for their size or masks
+            shown = [tuple(label.split("/")) for label in study.figures.compare]
+            read = study.variants() if job.rule == "evaluate" else shown
+            most = max(numbers(study, data, sweep, size) for sweep, size in read)
+            peak = 200 + 4 * positions * most + 8 * voxels
         case _:
             raise ValueError(f"no model of the rule '{job.rule}'")
     return peak
@@ -107,7 +107,7 @@ def _time(study: Study, data: Sizes, job: Job) -> float:
             steps = len(data.positions) * data.layers
             time = 5 + 1.5e-9 * steps * data.waves * math.log2(data.waves)
         case "average_phonons":
-            time = 4 + _members(study) * (6e-9 * values + 3e-8 * data.voxels)
+            time = 6 + _members(study) * (6e-9 * values + 3e-8 * data.voxels)
         case "check_dataset" | "count_electrons":
             time = 3 + 5e-8 * values
         case "compress":
@@ -118,7 +118,7 @@ def _time(study: Study, data: Sizes, job: Job) -> float:
         case "reconstruct":
             time = _reconstruction_time(study, data, job)
         case "evaluate":
-            time = 4 + len(study.variants()) * (0.3 + 1e-8 * data.voxels)
+            time = 4 + len(study.variants()) * (0.35 + 1.2e-8 * data.voxels)
         case "depth":
             time = 4 + len(study.variants()) * len(study.seeds) * (0.04 + 4e-9 * data.voxels)
         case "figure_data":
