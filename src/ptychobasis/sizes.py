@@ -164,7 +164,8 @@ def _thickness(crystal: Crystal | None) -> float:
     if crystal.dislocation is not None:
         return crystal.repeats * crystal.dislocation.lattice_constant_angstrom / math.sqrt(2)
     assert crystal.file is not None
-    from ase.io import read  # noqa: PLC0415  (slow, and few studies need it)
+    from ase.io import iread  # noqa: PLC0415  (slow, and few studies need it)
 
+    unit = next(iread(crystal.file.path))
     axis = np.array(crystal.file.zone_axis) // math.gcd(*crystal.file.zone_axis)
-    return crystal.repeats * float(np.linalg.norm(axis @ read(crystal.file.path).cell.array))
+    return crystal.repeats * float(np.linalg.norm(axis @ unit.cell.array))
