@@ -10,7 +10,7 @@ from benchmarks.page import write_page
 
 NAMES = (
     *("engine", "scaling", "convergence", "grids", "compression", "workers"),
-    *("simulation", "peers", "gpu", "demo"),
+    *("simulation", "usage", "peers", "gpu", "demo"),
 )
 
 

@@ -9,6 +9,7 @@ from through import differentiable, plain_patterns
 
 from ptychobasis import engine, kernels
 from ptychobasis.engine import Multislice
+from ptychobasis.errors import StudyError
 from ptychobasis.fourier import plan_fft
 from ptychobasis.grid import Grid
 from ptychobasis.multislice import place_windows, probe_spectrum
@@ -110,6 +111,59 @@ def test_chunks_and_threads_change_nothing(
     again, found, _ = other.loss_and_gradient(phase, spectrum, BATCH, square_loss)
     assert again == pytest.approx(value, rel=1e-13)
     np.testing.assert_allclose(found, gradient, atol=1e-14 * float(gradient.abs().max()))
+
+
+def fill_memory(monkeypatch: pytest.MonkeyPatch, most: int, after: int = 0) -> list[int]:
+    """Let all passes but the first ones fail with more than `most` positions; their positions."""
+    forward, counts = Multislice._forward, list[int]()
+
+    def limited(self: Multislice, *arguments: Any) -> None:
+        counts.append(len(arguments[-1]))
+        if counts[-1] > most and len(counts) > after:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        forward(self, *arguments)
+
+    monkeypatch.setattr(Multislice, "_forward", limited)
+    return counts
+
+
+@pytest.mark.parametrize("after", [0, 1])  # nothing or something was summed up already
+def test_a_full_gpu_halves_its_chunks_and_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, after: int
+) -> None:
+    batch = np.arange(12)
+    model, phase, spectrum = make([10.0, 7.0])
+    expected = model.loss_and_gradient(phase, spectrum, batch, square_loss, probe=True)
+    patterns = model.intensities(phase, spectrum, batch)
+    monkeypatch.setattr(engine, "_CHUNK_BYTES", 6 * 6 * 24 * 20 * 16)  # two chunks of 6
+    counts = fill_memory(monkeypatch, 3, after)
+    model, *_ = make([10.0, 7.0])
+    found = model.loss_and_gradient(phase, spectrum, batch, square_loss, probe=True)
+    assert counts == [6] * (1 + after) + [3] * 4
+    assert found.loss == pytest.approx(expected.loss, rel=1e-13)
+    for ours, whole in ((found.phase, expected.phase), (found.probe, expected.probe)):
+        assert ours is not None
+        assert whole is not None
+        np.testing.assert_allclose(ours, whole, atol=1e-14 * float(whole.abs().max()))
+    np.testing.assert_allclose(model.intensities(phase, spectrum, batch), patterns, atol=1e-16)
+    assert caplog.messages == [  # once: it stays with chunks that fit
+        "out of memory on the GPU with 6 positions at a time; going on with 3"
+    ]
+
+
+def test_patterns_also_halve_their_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, phase, spectrum = make([10.0, 7.0])
+    expected = model.intensities(phase, spectrum, BATCH)
+    counts = fill_memory(monkeypatch, 1)
+    np.testing.assert_allclose(model.intensities(phase, spectrum, BATCH), expected, atol=1e-16)
+    assert counts == [5, 3, 2, 1, 1, 1, 1, 1]
+
+
+def test_a_gpu_without_memory_for_one_position_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, phase, spectrum = make([10.0])
+    fill_memory(monkeypatch, 0)
+    with pytest.raises(StudyError, match="too small for a single position; allowed: "):
+        model.loss_and_gradient(phase, spectrum, BATCH, square_loss)
 
 
 def test_threads_give_the_same_bits_every_time() -> None:

@@ -16,24 +16,29 @@ It is carried as its conjugate, so that neither waves nor propagators need to be
 χ_{s-1}* = F P_{s-1} F⁻¹ (t_s χ_s*), because F⁻¹ x* = (F x)* where factors are left out.
 """
 
+import logging
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ptychobasis.errors import StudyError
 from ptychobasis.fourier import Transform, plan_fft
 from ptychobasis.kernels import intensity, transmit, transmit_back, weigh
 from ptychobasis.multislice import Windows, propagator, shift_ramps
 from ptychobasis.plans import remembered_plans
 
+log = logging.getLogger(__name__)
+
 # About the waves of one chunk [bytes], so that they stay in the processor's cache; a GPU takes the
-# whole batch.
+# whole batch, or as much of it as fits its memory.
 _CHUNK_BYTES = 8 * 2**20
 
+Result = TypeVar("Result")
 Loss = Callable[[torch.Tensor, NDArray[np.int64]], torch.Tensor]
 
 
@@ -138,6 +143,7 @@ class Multislice:
         self._probe_factor = 1 / math.sqrt(pixels * math.prod(self.detector))
         self._ramps = tuple(self.wave(ramp) for ramp in shift_ramps(windows))
         self._buffers: dict[tuple[int, int], _Buffers] = {}
+        self._most: int | None = None  # positions in a chunk, once a GPU's memory was too small
 
     def wave(self, array: NDArray[np.complexfloating]) -> torch.Tensor:
         """Move a complex array to the model's device and precision."""
@@ -152,14 +158,21 @@ class Multislice:
             phase: ``(slices, y, x)`` of the whole object [rad].
             spectrum: ``(y, x)`` of the probe on the window's grid, the zero frequency first.
             batch: ``(batch,)``, indices of scan positions.
+
+        Raises:
+            StudyError: the memory of a GPU is too small for a single position.
         """
-        transmission = torch.complex(torch.cos(phase), torch.sin(phase))
-        patterns = []
-        for chunk in self._chunks(batch):
-            buffers = self._prepared(0, len(chunk))
-            self._forward(buffers, transmission, spectrum, chunk)
-            patterns.append(intensity(buffers.far))
-        return torch.cat(patterns)
+
+        def work() -> torch.Tensor:
+            transmission = torch.complex(torch.cos(phase), torch.sin(phase))
+            patterns = []
+            for chunk in self._chunks(batch):
+                buffers = self._prepared(0, len(chunk))
+                self._forward(buffers, transmission, spectrum, chunk)
+                patterns.append(intensity(buffers.far))
+            return torch.cat(patterns)
+
+        return self._as_memory_allows(batch, work)
 
     def loss_and_gradient(
         self,
@@ -177,7 +190,23 @@ class Multislice:
             batch: ``(batch,)``, indices of scan positions.
             loss: of ``(n, ky, kx)`` intensities at n of these positions, per position.
             probe: whether the gradient of the probe is wanted, for one more transform.
+
+        Raises:
+            StudyError: the memory of a GPU is too small for a single position.
         """
+        return self._as_memory_allows(
+            batch, lambda: self._slope(phase, spectrum, batch, loss, probe)
+        )
+
+    def _slope(
+        self,
+        phase: torch.Tensor,
+        spectrum: torch.Tensor,
+        batch: NDArray[np.int64],
+        loss: Loss,
+        probe: bool,
+    ) -> Slope:
+        """`loss_and_gradient` in chunks of the present size."""
         transmission = torch.complex(torch.cos(phase), torch.sin(phase))
         chunks = self._chunks(batch)
         shares = [chunks[i :: self.threads] for i in range(self.threads)]
@@ -209,14 +238,38 @@ class Multislice:
             first = first.plus(other)
         return first
 
+    def _as_memory_allows(self, batch: NDArray[np.int64], work: Callable[[], Result]) -> Result:
+        """Do `work`; after a GPU ran out of memory once more, in chunks half as large."""
+        while True:
+            try:
+                return work()
+            except torch.OutOfMemoryError:
+                count = len(self._chunks(batch)[0])
+            # out here the error holds no tensors any more; what was summed up so far is lost
+            self._buffers.clear()
+            torch.cuda.empty_cache()
+            if count == 1:
+                raise StudyError(
+                    "the memory of the GPU is too small for a single position; allowed: a larger "
+                    "GPU, a smaller reconstruction.model_pixels or window_angstrom, or 'cpu' as "
+                    "reconstruction.device"
+                )
+            self._most = math.ceil(count / 2)
+            log.warning(
+                "out of memory on the GPU with %d positions at a time; going on with %d",
+                count, self._most,
+            )  # fmt: skip
+
     def _chunks(self, batch: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        """Cut a batch into pieces whose waves fit the cache, as many for each thread."""
+        """Cut a batch into pieces whose waves fit cache or memory, as many for each thread."""
         count = self.threads
         if self.device.type == "cpu":
             element = torch.empty((), dtype=self.complex).element_size()
             waves = (self.slices + 1) * math.prod(self.windows.grid.shape)
             waves += 2 * math.prod(self.detector)
             count = max(count, round(len(batch) * waves * element / _CHUNK_BYTES))
+        if self._most is not None:
+            count = max(count, math.ceil(len(batch) / self._most))
         count = math.ceil(count / self.threads) * self.threads
         return np.array_split(batch, min(count, len(batch)))
 

@@ -56,9 +56,12 @@ class CoefficientLoss:
             self._zero = _Sampler(zero)
         if kind == "amplitude":
             self._stored = self._stored.sqrt()
-        # by positions: all pixels of a large scan in double precision would fill the memory
-        squares = [row.double().square().sum() for row in self._stored]
-        self._scale = float(torch.stack(squares).mean())
+        # by positions: all pixels of a large scan in double precision would fill the memory, and so
+        # would the gaps between small results that are kept while large ones come and go
+        squares = torch.empty(len(self._stored), dtype=torch.float64)
+        for i, row in enumerate(self._stored):
+            squares[i] = row.double().square().sum()
+        self._scale = float(squares.mean())
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "CoefficientLoss":
         """Move what is stored to the device and precision of the model."""

@@ -211,7 +211,7 @@ def test_a_job_killed_for_memory_is_tried_again_with_more(run: Run) -> None:
 
 @pytest.mark.parametrize(
     ("variant", "state", "limits"),
-    [(CANCELLED, "CANCELLED", ["02:00:00", "04:00:00"]), (NO_TIME, "TIMEOUT", [None, "04:00:00"])],
+    [(CANCELLED, "CANCELLED", ["00:05:00", "00:10:00"]), (NO_TIME, "TIMEOUT", [None, "00:10:00"])],
 )
 def test_a_killed_job_goes_on_from_its_checkpoint(
     run: Run, variant: str, state: str, limits: list[str | None]

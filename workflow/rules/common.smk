@@ -1,8 +1,13 @@
+from functools import partial
+
 from snakemake.exceptions import WorkflowError
 
+from ptychobasis import resources as model
 from ptychobasis.config import load_study
 from ptychobasis.errors import StudyError
 from ptychobasis.job import code_digest, share_package
+from ptychobasis.resources import Job
+from ptychobasis.sizes import read_scattering
 
 try:
     STUDY = load_study(
@@ -152,22 +157,15 @@ def simulation_settings():
     return chosen
 
 
-def simulation_memory(attempt):
-    """Memory [MB] of one configuration: layers of the potential and their transmission."""
-    area = [
-        (n - 1) * step + window + 10
-        for n, step, window in zip(
-            STUDY.scan.shape,
-            STUDY.scan.step_angstrom,
-            STUDY.detector.window_angstrom,
-            strict=True,
-        )
-    ]
-    pixels = area[0] * area[1] / STUDY.simulation.sampling_angstrom**2
-    layers = 100 / STUDY.simulation.slice_thickness_angstrom
-    return int((1000 + 24 * pixels * layers / 1e6) * attempt)
+# memory [MB] and time [min] that a job asks for in its first attempt
+memory, minutes = partial(model.memory, STUDY), partial(model.minutes, STUDY)
 
 
-def reconstruction_memory(input, attempt):
-    """Memory [MB] of one reconstruction: what is stored, and libraries with one batch."""
-    return int((1500 + 3 * input.size_mb) * attempt)
+def variant_job(rule, wildcards, scattering=None):
+    """A job of one sweep and size."""
+    return Job(rule, wildcards.sweep, wildcards.size, scattering)
+
+
+def reconstruction_job(wildcards, input):
+    """The same of a reconstruction; its compressed file, once it is there, tells its grid."""
+    return variant_job("reconstruct", wildcards, read_scattering(input.compressed))

@@ -12,8 +12,10 @@ rule compress:
     conda:
         "../../envs/study.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 1500 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=lambda wildcards, attempt: memory(variant_job("compress", wildcards))
+        * attempt,
+        runtime=lambda wildcards, attempt: minutes(variant_job("compress", wildcards))
+        * attempt,
     params:
         settings=sweep_settings,
         code=code_digest("compression"),

@@ -13,8 +13,8 @@ if SIMULATED:
         conda:
             "../../envs/study.yaml"
         resources:
-            mem_mb=lambda wildcards, attempt: 2000 * attempt,
-            runtime=lambda wildcards, attempt: 30 * attempt,
+            mem_mb=lambda wildcards, attempt: memory(Job("crystal")) * attempt,
+            runtime=lambda wildcards, attempt: minutes(Job("crystal")) * attempt,
         params:
             settings=settings("crystal", "scan", "detector"),
             seed=STUDY.seeds[0],

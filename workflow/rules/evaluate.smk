@@ -15,8 +15,8 @@ rule evaluate:
     conda:
         "../../envs/study.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        mem_mb=lambda wildcards, attempt: memory(Job("evaluate")) * attempt,
+        runtime=lambda wildcards, attempt: minutes(Job("evaluate")) * attempt,
     params:
         settings=settings("evaluation"),
         variants=VARIANTS,
@@ -67,8 +67,8 @@ if DEEP:
         conda:
             "../../envs/study.yaml"
         resources:
-            mem_mb=lambda wildcards, attempt: 3000 * attempt,
-            runtime=lambda wildcards, attempt: 30 * attempt,
+            mem_mb=lambda wildcards, attempt: memory(Job("depth")) * attempt,
+            runtime=lambda wildcards, attempt: minutes(Job("depth")) * attempt,
         params:
             settings=settings("evaluation"),
             code=code_digest("depth"),
@@ -93,8 +93,8 @@ rule figure_data:
     conda:
         "../../envs/study.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        mem_mb=lambda wildcards, attempt: memory(Job("figure_data")) * attempt,
+        runtime=lambda wildcards, attempt: minutes(Job("figure_data")) * attempt,
     params:
         compare=STUDY.figures.compare,
         code=code_digest("figure_data"),

@@ -15,8 +15,14 @@ rule reconstruct:
     resources:
         gpu=1,
         processes=1,
-        mem_mb=lambda wildcards, input, attempt: reconstruction_memory(input, attempt),
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        mem_mb=lambda wildcards, input, attempt: memory(
+            reconstruction_job(wildcards, input)
+        )
+        * attempt,
+        runtime=lambda wildcards, input, attempt: minutes(
+            reconstruction_job(wildcards, input)
+        )
+        * attempt,
     params:
         settings=reconstruction_settings,
         checkpoint=f"{SEED}/checkpoints/{{sweep}}/{{size}}.pt",

@@ -13,8 +13,8 @@ if SIMULATED:
             "../../envs/study.yaml"
         threads: 1
         resources:
-            mem_mb=lambda wildcards, attempt: simulation_memory(attempt),
-            runtime=lambda wildcards, attempt: 240 * attempt,
+            mem_mb=lambda wildcards, attempt: memory(Job("simulate_phonon")) * attempt,
+            runtime=lambda wildcards, attempt: minutes(Job("simulate_phonon")) * attempt,
         params:
             settings=simulation_settings(),
             code=[code_digest("plan"), code_digest("simulation")],
@@ -37,8 +37,8 @@ if SIMULATED:
         conda:
             "../../envs/study.yaml"
         resources:
-            mem_mb=lambda wildcards, attempt: simulation_memory(attempt),
-            runtime=lambda wildcards, attempt: 60 * attempt,
+            mem_mb=lambda wildcards, attempt: memory(Job("average_phonons")) * attempt,
+            runtime=lambda wildcards, attempt: minutes(Job("average_phonons")) * attempt,
         params:
             dose=STUDY.simulation.dose_electrons_per_angstrom2,
             code=code_digest("ensemble"),
@@ -57,8 +57,8 @@ if SIMULATED:
         conda:
             "../../envs/study.yaml"
         resources:
-            mem_mb=lambda wildcards, attempt: 1500 * attempt,
-            runtime=lambda wildcards, attempt: 60 * attempt,
+            mem_mb=lambda wildcards, attempt: memory(Job("count_electrons")) * attempt,
+            runtime=lambda wildcards, attempt: minutes(Job("count_electrons")) * attempt,
         params:
             dose=lambda wildcards: DOSES[wildcards.dose],
             code=[code_digest("counts"), code_digest("plan")],
@@ -78,8 +78,8 @@ rule check_dataset:
     conda:
         "../../envs/study.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 1500 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=lambda wildcards, attempt: memory(Job("check_dataset")) * attempt,
+        runtime=lambda wildcards, attempt: minutes(Job("check_dataset")) * attempt,
     params:
         code=code_digest("dataset"),
     script:
