@@ -488,6 +488,13 @@ def test_slices_figure_shows_every_slice_of_every_reconstruction() -> None:
     assert len(figure.findobj(AxesImage)) >= 9  # the colour bar may add one
 
 
+def test_many_slices_of_many_reconstructions_are_drawn() -> None:
+    picture = next(iter(slice_pictures().values()))
+    many = {f"run {i}": picture for i in range(9)}
+    figure = draw_slices(many, DEPTHS, 0)  # 27 panels
+    assert "aa" in visible_texts(figure)
+
+
 def test_scanned_picture_covers_the_scan_and_keeps_its_coordinates() -> None:
     whole = recon("pixels", 1440, 0.0)
     picture = scanned_picture(whole, POSITIONS)

@@ -1,7 +1,6 @@
 """Figures 2 and 4: correlation curves, and quality against stored numbers."""
 
 import math
-import string
 from textwrap import fill
 from typing import Any
 
@@ -12,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ptychobasis.figures import line_style, new_figure, pretty
+from ptychobasis.figures import line_style, new_figure, panel_letters, pretty
 
 Float = NDArray[np.floating]
 _PER_ROW = 5  # panels side by side
@@ -39,7 +38,7 @@ def draw_fsc(curves: pd.DataFrame, reference: str, band: tuple[float, float]) ->
     for block, rows_of_block in zip(blocks, np.split(grid, len(blocks)), strict=True):
         _draw_block(rows_of_block, block, volume, rows, reference)
     drawn = [axes for axes in grid.flat if axes.axison]
-    for letter, axes in zip(string.ascii_lowercase, drawn, strict=False):
+    for letter, axes in zip(panel_letters(), drawn, strict=False):
         axes.set_title(letter, loc="left", fontweight="bold")
         _frame(axes, band)
     return figure

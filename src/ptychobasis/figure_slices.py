@@ -1,6 +1,5 @@
 """Figure 3: one slice of several reconstructions, with sections of all slices beside."""
 
-import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from ptychobasis.dataset import Truth
 from ptychobasis.evaluation import scanned_field, truth_on_grid
-from ptychobasis.figures import bare, label_panel, new_figure, scale_bar
+from ptychobasis.figures import bare, label_panel, new_figure, panel_letters, scale_bar
 from ptychobasis.grid import Grid
 from ptychobasis.results import Reconstruction
 
@@ -78,7 +77,7 @@ def draw_slices(pictures: Mapping[str, Picture], depths: tuple[float, ...], inde
         len(pictures), count + 1, squeeze=False, gridspec_kw={"width_ratios": ratios}
     )
     top = max(float(np.percentile(p.phase[index], 99.7)) for p in pictures.values())
-    letters = iter(string.ascii_lowercase)
+    letters = panel_letters()
     image = None
     for row, (title, picture) in zip(grid, pictures.items(), strict=True):
         image = _show(row[0], picture, index, top)

@@ -1,6 +1,7 @@
 """What all figures share: style, colours, scale bars, and deterministic files."""
 
-from collections.abc import Iterable
+import string
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,12 @@ def line_style(index: int) -> dict[str, Any]:
 def pretty(basis: str) -> str:
     """Name of a basis for people."""
     return NAMES.get(basis, basis)
+
+
+def panel_letters() -> Iterator[str]:
+    """A to z, then aa to zz."""
+    letters = string.ascii_lowercase
+    return (first + second for first in ("", *letters) for second in letters)
 
 
 def label_panel(axes: Axes, letter: str, colour: str = "black") -> None:
