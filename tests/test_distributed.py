@@ -1,5 +1,7 @@
 """Processes that share the scan positions find what one finds, and none outlives its job."""
 
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +17,6 @@ import torch
 from ptychobasis.bases import Request, build_basis
 from ptychobasis.compressed import write_compressed
 from ptychobasis.config import ReconstructionConfig
-from ptychobasis.errors import StudyError
 from ptychobasis.grid import Grid
 from ptychobasis.optics import Optics
 from ptychobasis.reconstruction_job import ReconstructionJob
@@ -25,15 +26,27 @@ from ptychobasis.team import Team
 
 CPU = torch.device("cpu")
 DRIVER = """
-import sys
+import logging, sys
 import torch
+from ptychobasis.errors import StudyError
 from ptychobasis.job import start_log
-from ptychobasis.grid import Grid
-from ptychobasis.optics import Optics
 from ptychobasis.reconstruction_job import ReconstructionJob
 task = ReconstructionJob.model_validate_json(sys.argv[1])
-start_log(task.name, str(task.log))
-task.run([torch.device("cpu")] * 2)
+start_log(task.name, task.log, "w")
+try:
+    task.run([torch.device("cpu")] * 2)
+except StudyError as error:
+    logging.error("error: %s", error)
+    raise SystemExit(1)
+"""
+# what Python reads at its start: an error in the second process alone
+FAULT = """
+import os
+if os.environ.get("RANK") == "1":
+    from ptychobasis import reconstruction
+    def fail(*arguments):
+        raise MemoryError("nothing left")
+    reconstruction.run_epoch = fail
 """
 
 
@@ -99,11 +112,34 @@ def test_more_processes_than_positions_in_a_batch(task: ReconstructionJob) -> No
     close(found_by(few, 3), found_by(few, 1))
 
 
-def test_an_error_is_said_once_and_ends_all(task: ReconstructionJob, tmp_path: Path) -> None:
-    (tmp_path / "log").touch()
-    with pytest.raises(StudyError, match=r"process \d of 2 failed"):
-        changed(task, loss="amplitude").run([CPU] * 2)
-    assert (tmp_path / "log").read_text().count("error: loss 'amplitude' needs pixels") == 1
+def run_as_job(task: ReconstructionJob, **environment: str) -> subprocess.CompletedProcess[str]:
+    """As the workflow's script does, with the log that it begins."""
+    command = [sys.executable, "-c", DRIVER, task.model_dump_json()]
+    return subprocess.run(
+        command, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+
+
+def test_an_error_of_all_is_in_the_log(task: ReconstructionJob, tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("of an earlier run")
+    assert run_as_job(changed(task, loss="amplitude")).returncode == 1
+    said = (tmp_path / "log").read_text()
+    assert "earlier" not in said
+    assert "reconstruct: error: loss 'amplitude' needs pixels" in said
+    assert re.search(r"reconstruct: error: process \d of 2 failed, see above\n$", said)
+    assert not task.output.exists()
+
+
+def test_an_error_of_one_ends_all_and_is_in_the_log(
+    task: ReconstructionJob, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(FAULT)
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    assert run_as_job(task, PYTHONPATH=path).returncode == 1
+    said = (tmp_path / "log").read_text()
+    assert "reconstruct [process 1]: error" in said
+    assert "MemoryError: nothing left" in said
+    assert "error: process 1 of 2 failed" in said
     assert not task.output.exists()
 
 

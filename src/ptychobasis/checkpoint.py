@@ -45,7 +45,7 @@ class Checkpoint:
         if not self.path.exists():
             return None
         try:
-            content: dict[str, Any] = torch.load(self.path, weights_only=True)
+            content: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
             found = content["fingerprint"]
         except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError,
                 ValueError):  # fmt: skip

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import platform
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,10 @@ def choose_device(name: str, gpus: int | None = None) -> torch.device:
         raise StudyError("device 'cuda' is not there; allowed on this machine: auto, cpu")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() and gpus != 0 else "cpu"
+        if name == "cpu" and gpus and "SLURM_JOB_ID" in os.environ:
+            log.warning(
+                "Slurm granted a GPU, but torch %s sees none: the CPU it is", torch.__version__
+            )
     return torch.device(name)
 
 
@@ -54,7 +59,10 @@ def leased(device: torch.device, count: int = 1) -> Iterator[list[torch.device]]
         return
     there = torch.cuda.device_count()
     if there < count:
-        raise StudyError(f"resource 'gpu' asks for {count} GPUs, but this machine has {there}")
+        raise StudyError(
+            f"resource 'gpu' of rule 'reconstruct' is {count}, but this job sees {there} GPUs on "
+            f"{platform.node()}; allowed: at most as many, in 'set-resources' of the profile"
+        )
     if "SLURM_JOB_ID" in os.environ and there == count:
         yield [torch.device("cuda", index) for index in range(count)]
         return

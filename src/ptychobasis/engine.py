@@ -243,7 +243,10 @@ class Multislice:
         while True:
             try:
                 return work()
-            except torch.OutOfMemoryError:
+            except RuntimeError as error:  # of torch, cuFFT or cuBLAS
+                full = isinstance(error, torch.OutOfMemoryError) or "ALLOC_FAILED" in str(error)
+                if not full:
+                    raise
                 count = len(self._chunks(batch)[0])
             # out here the error holds no tensors any more; what was summed up so far is lost
             self._buffers.clear()
@@ -276,6 +279,8 @@ class Multislice:
     def _prepared(self, worker: int, count: int) -> _Buffers:
         key = (worker, count)
         if key not in self._buffers:
+            if self.device.type != "cpu":
+                self._buffers.clear()  # chunks differ by one position; one set fills the memory
             with remembered_plans():
                 like = self._propagators
                 self._buffers[key] = _Buffers(

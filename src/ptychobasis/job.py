@@ -41,21 +41,23 @@ def job(snakemake: Any) -> Iterator[Study]:
         raise SystemExit(1) from None
 
 
-def start_log(name: str, path: str | None, mode: str = "a") -> None:
+def start_log(
+    name: str, path: str | Path | None, mode: str = "a", level: int = logging.INFO
+) -> None:
     """Log to a file and to the screen.
 
     Args:
         name: of the job, which begins each line.
         path: of the file; None leaves it out.
-        mode: ``w`` begins the file, ``a`` appends to it.
+        mode: ``w`` begins the file anew, ``a`` goes on with it.
+        level: of the least important lines that are kept.
     """
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if path is not None:
-        handlers.append(logging.FileHandler(path, mode))
+        Path(path).open(mode).close()
+        handlers.append(logging.FileHandler(path, "a"))  # other processes may write to it too
     form = f"%(asctime)s {name}: %(message)s"
-    logging.basicConfig(
-        level=logging.INFO, format=form, datefmt="%H:%M:%S", handlers=handlers, force=True
-    )
+    logging.basicConfig(level=level, format=form, datefmt="%H:%M:%S", handlers=handlers, force=True)
     for noisy in ("matplotlib", "fontTools", "distributed", "numba", "torch"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 

@@ -23,7 +23,8 @@ def lease(names: Sequence[str], folder: Path, count: int = 1) -> Iterator[list[i
     """Hold some of several devices; wait for them where too few are free.
 
     Each device is a file in `folder` that one process can lock at a time. The kernel unlocks
-    it when the process ends, also when it is killed, so no lease outlives its job.
+    it when the process ends, also when it is killed, so no lease outlives its job. One that
+    wants several waits as long as others keep taking what is free.
 
     Args:
         names: of the devices, the same in every process.

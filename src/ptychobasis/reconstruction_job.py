@@ -6,6 +6,7 @@ module once for each of them, on one machine.
 
 import json
 import logging
+import os
 import sys
 import uuid
 from pathlib import Path
@@ -20,7 +21,7 @@ from ptychobasis.errors import StudyError
 from ptychobasis.job import start_log
 from ptychobasis.reconstruction import reconstruct
 from ptychobasis.results import write_reconstruction
-from ptychobasis.team import ALONE, Team, join
+from ptychobasis.team import ALONE, Team, end_with, joined
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,10 @@ class ReconstructionJob(BaseModel):
             self.work(devices[0])
             return
         log.info("%d processes share the scan positions", len(devices))
-        _launch(len(devices), [json.dumps(list(map(str, devices))), self.model_dump_json()])
+        if devices[0].type == "cpu" and self.threads < len(devices):
+            log.warning("they have %d threads; allowed: one for each, or more", self.threads)
+        names = json.dumps(list(map(str, devices)))
+        _launch(len(devices), [str(os.getpid()), names, self.model_dump_json()])
 
     def work(self, device: torch.device, team: Team = ALONE) -> None:
         """Do what is this process's; the first of the team writes the result."""
@@ -101,27 +105,31 @@ def _launch(count: int, arguments: list[str]) -> None:
     try:
         elastic_launch(settings, sys.executable)("-m", "ptychobasis.reconstruction_job", *arguments)
     except ChildFailedError as error:
-        raise StudyError(f"process {min(error.failures)} of {count} failed, see above") from None
+        first = error.get_first_failure()[0]
+        raise StudyError(f"process {first} of {count} failed, see above") from None
 
 
-def main(devices: str, task: str) -> None:
+def main(parent: str, devices: str, task: str) -> None:
     """Work as one of several processes; errors go to the log of the job.
 
     Args:
+        parent: process that started them.
         devices: JSON list of their names, one for each process.
         task: the job as JSON.
     """
-    todo = ReconstructionJob.model_validate_json(task)
-    team, device = join(json.loads(devices))
-    if team.rank == 0:
-        start_log(todo.name, None if todo.log is None else str(todo.log))
+    end_with(int(parent))
+    todo, names = ReconstructionJob.model_validate_json(task), json.loads(devices)
+    rank = int(os.environ["RANK"])
+    level = logging.WARNING if rank else logging.INFO  # the first one tells how it goes
+    start_log(f"{todo.name} [process {rank}]" if rank else todo.name, todo.log, level=level)
     try:
-        todo.work(device, team)
+        with joined(rank, names) as (team, device):
+            todo.work(device, team)
     except StudyError as error:
-        log.error("error: %s", error)  # the same in each process; only the first has a log
+        log.error("error: %s", error)
         raise SystemExit(1) from error
     except Exception:
-        log.exception("error in process %d", team.rank)
+        log.exception("error")
         raise SystemExit(1) from None
 
 

@@ -71,7 +71,9 @@ def _peak(study: Study, data: Sizes, job: Job) -> float:
         case "compress":
             stored = 4 * positions * numbers(study, data, job.sweep, job.size)
             gram = 24e-6 * data.disc**2 * (study.sweeps[job.sweep].basis == "svd")
-            peak = 190 + gram + min(2 * _CACHE_MB, 2 * stored)
+            own = 24e-6 * data.pixels * (study.sweeps[job.sweep].basis == "file")
+            own *= numbers(study, data, job.sweep, job.size)  # read with eight bytes, and copied
+            peak = 190 + gram + own + min(2 * _CACHE_MB, 2 * stored)
         case "reconstruct":
             peak = _reconstruction_peak(study, data, job)
         case "depth":  # the potentials of all seeds
@@ -80,7 +82,7 @@ def _peak(study: Study, data: Sizes, job: Job) -> float:
             shown = [tuple(label.split("/")) for label in study.figures.compare]
             read = study.variants() if job.rule == "evaluate" else shown
             most = max(numbers(study, data, sweep, size) for sweep, size in read)
-            peak = 200 + 4 * positions * most + 8 * voxels
+            peak = 200 + 4 * positions * most + 8 * max(voxels, _object(study, data) / 1e6)
         case _:
             raise ValueError(f"no model of the rule '{job.rule}'")
     return peak
@@ -118,7 +120,8 @@ def _time(study: Study, data: Sizes, job: Job) -> float:
         case "reconstruct":
             time = _reconstruction_time(study, data, job)
         case "evaluate":
-            time = 4 + len(study.variants()) * (0.35 + 1.2e-8 * data.voxels)
+            compared = max(data.voxels, _object(study, data))
+            time = 4 + len(study.variants()) * (0.35 + 1.2e-8 * compared)
         case "depth":
             time = 4 + len(study.variants()) * len(study.seeds) * (0.04 + 4e-9 * data.voxels)
         case "figure_data":
@@ -141,6 +144,11 @@ def _reconstruction_time(study: Study, data: Sizes, job: Job) -> float:
     step = 25e-9 * model.voxels  # of every batch, however few pixels its probes reach
     epochs = settings.epochs + _FOCUS_EPOCHS * (settings.focus_search_angstrom > 0)
     return 8 + epochs * (positions * each + math.ceil(positions / settings.batch) * step)
+
+
+def _object(study: Study, data: Sizes) -> int:
+    """Voxels of the largest object that may be reconstructed without a sweep's own keys."""
+    return model_sizes(data, study.reconstruction, None).voxels
 
 
 def _members(study: Study) -> int:

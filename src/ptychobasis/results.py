@@ -37,7 +37,7 @@ class Run:
         processor_seconds_per_epoch: the same of all threads of the CPU, which other work on the
             machine hardly changes; on a GPU the time that passed [s].
         patterns_per_second: processed patterns [1/s].
-        peak_memory_bytes: most memory in use.
+        peak_memory_bytes: most memory in use, by the first of several processes.
         pattern_pixels: of the patterns of the model.
         wave_pixels: of its waves.
     """

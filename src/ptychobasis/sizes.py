@@ -117,9 +117,17 @@ def numbers(study: Study, data: Sizes, sweep: str, size: str) -> float:
             return data.disc / int(size) ** 2
         case "file":
             assert keys.masks_file is not None
-            return keys.masks_file.stat().st_size / 4 / data.pixels
+            return _masks_in(keys.masks_file)
         case _:
             return int(size)
+
+
+def _masks_in(path: Path) -> int:
+    """How many masks someone's own file holds."""
+    if path.suffix == ".npy":
+        return len(np.load(path, mmap_mode="r"))
+    with h5py.File(path) as file:
+        return len(file["masks"])
 
 
 def read_scattering(compressed: str | Path) -> Scattering | None:

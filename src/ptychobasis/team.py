@@ -2,12 +2,14 @@
 
 Each process holds the whole object and works on its share of the scan positions of every batch;
 torch.distributed sums the gradients (gloo on the CPU, nccl on GPUs), after which all take the same
-step. `ptychobasis.launcher` starts them.
+step. `ptychobasis.reconstruction_job` starts them.
 """
 
 import os
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,20 +65,19 @@ class Team:
 ALONE = Team()
 
 
-def join(devices: list[str]) -> tuple[Team, torch.device]:
-    """Become one of the processes that torchrun's launcher starts, on the device of its rank."""
-    rank = int(os.environ["RANK"])
+@contextmanager
+def joined(rank: int, devices: list[str]) -> Iterator[tuple[Team, torch.device]]:
+    """Be one of the processes that torchrun's launcher started, on the device of its rank."""
     device = torch.device(devices[rank])
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    _end_with_parent()
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    return Team(rank, len(devices)), device
+    yield Team(rank, len(devices)), device
+    dist.destroy_process_group()  # after an error the launcher ends the others
 
 
-def _end_with_parent() -> None:
-    """Leave no process behind that computes on when the job that started it was killed."""
-    parent = os.getppid()
+def end_with(parent: int) -> None:
+    """End this process when the one that started it is gone, also if that was killed."""
 
     def watch() -> None:
         while os.getppid() == parent:

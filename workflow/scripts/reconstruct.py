@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from ptychobasis.config import derived_seed
 from ptychobasis.devices import choose_device, leased
+from ptychobasis.errors import StudyError
 from ptychobasis.job import job
 from ptychobasis.reconstruction_job import ReconstructionJob
 
@@ -14,7 +15,12 @@ with job(snakemake) as study:
     settings = study.recon(snakemake.wildcards.sweep)
     gpus = snakemake.resources.get("gpu")
     device = choose_device(settings.device, gpus)
-    count = gpus if device.type == "cuda" else snakemake.resources.get("processes")
+    count = (gpus if device.type == "cuda" else snakemake.resources.get("processes")) or 1
+    if not isinstance(count, int):
+        raise StudyError(
+            f"resource 'gpu' of rule 'reconstruct' is '{count}'; allowed: how many (which model is "
+            "said by 'gpu_model')"
+        )
     task = ReconstructionJob(
         compressed=snakemake.input.compressed,
         output=snakemake.output.reconstruction,
@@ -26,5 +32,5 @@ with job(snakemake) as study:
         name="/".join((snakemake.rule, *snakemake.wildcards)),
         log=next(iter(snakemake.log), None),
     )
-    with leased(device, max(1, count or 1)) as devices:
+    with leased(device, count) as devices:
         task.run(devices)
