@@ -16,6 +16,7 @@ from benchmarks.common import machine
 
 RESULTS = Path("results")
 TABLES = ("claims.csv", "tables/summary.csv", "tables/jobs.csv", "tables/fsc.csv")
+SOME = ("tables/depth.csv",)  # of studies that have it
 LONG = ("fsc.csv",)  # compressed
 
 
@@ -29,8 +30,8 @@ def keep(made: Path, kept: Path, without: Collection[str] = ()) -> None:
         image = Image.open(picture).convert("RGB")
         image = image.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=3)  # thin colours count too
         image.save(kept / picture.name, optimize=True)
-    for name in TABLES:
-        if Path(name).name in without:
+    for name in (*TABLES, *SOME):
+        if Path(name).name in without or (name in SOME and not (made / name).exists()):
             continue
         suffix = ".gz" if Path(name).name in LONG else ""
         table = pd.read_csv(made / name, low_memory=False)
