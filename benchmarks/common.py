@@ -38,10 +38,11 @@ def seconds(*functions: Callable[[], Any], repeats: int = 5, warmup: int = 1) ->
 
 def write_table(name: str, rows: pd.DataFrame | Sequence[dict[str, Any]]) -> None:
     """Write ``results/{name}.csv`` and, beside it, the machine and commit that made it."""
+    made = machine()  # first: what is written below is a change of the checkout
     RESULTS.mkdir(exist_ok=True)
     pd.DataFrame(rows).to_csv(RESULTS / f"{name}.csv", index=False, float_format="%.4g")
     known = json.loads(MACHINES.read_text()) if MACHINES.exists() else {}
-    known[name] = machine()
+    known[name] = made
     MACHINES.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n")
 
 
