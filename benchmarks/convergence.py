@@ -1,8 +1,8 @@
 """FSC with the truth that several methods reach at equal wall time, on the demo's data.
 
 All minimise the same loss with the same engine on the same grids, from the same start, with
-phases kept at or above zero, and one thread. A method gets as many epochs as fit into the budget;
-where it has a schedule, half a cosine over these.
+phases kept at or above zero, without total variation, and one thread. A method gets as many epochs
+as fit into the budget; where it has a schedule, half a cosine over these.
 
 - `momentum`: gradient descent with Nesterov's momentum, the default of this study; its step is that
   of config/demo.yaml (0.4 rad) times `step`.
@@ -55,7 +55,8 @@ def _rows(variant: str, method: str, batch: int, step: float) -> list[dict[str, 
     name = variant.partition("/")[0]
     data = compressed("demo", variant)
     settings = study("demo").recon(name).model_copy(update={"device": "cpu", "batch": batch or 32})
-    settings = settings.model_copy(update={"step_rad": settings.step_rad * step})
+    keys = {"step_rad": settings.step_rad * step, "total_variation": 0.0}
+    settings = settings.model_copy(update=keys)
     problem = prepare(data, settings, CPU)
     rows = []
     for budget in BUDGETS:
@@ -104,15 +105,14 @@ def _illumination(
     weight = torch.as_tensor(1.1 / (total / total.max() + 0.1)).float()
 
     class Weighted:
-        def __init__(self, model: Any) -> None:
-            self.slices, self.windows, self.device = model.slices, model.windows, model.device
-            self.real, self._model = model.real, model
+        def __getattr__(self, name: str) -> Any:
+            return getattr(problem.model, name)
 
         def loss_and_gradient(self, *arguments: Any) -> Slope:
-            slope = self._model.loss_and_gradient(*arguments)
+            slope = problem.model.loss_and_gradient(*arguments)
             return slope._replace(phase=slope.phase * weight)
 
-    weighted: Any = Weighted(problem.model)
+    weighted: Any = Weighted()
     changed = replace(problem, model=weighted)
     return _momentum(changed, settings, step, budget)
 
@@ -122,7 +122,8 @@ def _adam(
 ) -> tuple[int, torch.Tensor]:
     def state_of(settings: ReconstructionConfig) -> Any:
         state: Any = start_state(problem, settings, 0)
-        adam = torch.optim.Adam([state.phase], lr=step, eps=1e-12, fused=True)
+        groups = [{"params": [state.phase]}, {"params": [torch.zeros(1)]}]  # of no probe
+        adam = torch.optim.Adam(groups, lr=step, eps=1e-12, fused=True)
         state.optimiser, state.scale, state.start = adam, step, 1.0
         return state
 

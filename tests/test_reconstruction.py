@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.convergence import METHODS
 from ptychobasis import problem
 from ptychobasis.bases import Request, build_basis
 from ptychobasis.compressed import Compressed
@@ -140,6 +141,19 @@ def test_a_diverging_run_stops_and_says_what_to_do(
     monkeypatch.setattr(problem, "_OVERSHOOT", 500.0)
     with pytest.raises(StudyError, match=r"allowed: a smaller 'reconstruction\.step_rad'"):
         reconstruct(data, wild, 1)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_other_methods_descend_too(sample: Sample, method: str) -> None:
+    """Those of benchmarks/convergence.py, which nothing else runs."""
+    data = sample.compressed("zernike", 15)
+    prepared = problem.prepare(data, SETTINGS, torch.device("cpu"))
+    spectrum, every = prepared.spectrum(), np.arange(36)
+    start = torch.zeros(2, *prepared.model.windows.shape)
+    empty = prepared.slope(start, spectrum, every, probe=False).loss
+    epochs, phase = METHODS[method](prepared, SETTINGS, 0.05, 0.2)
+    assert epochs >= 1
+    assert prepared.slope(phase, spectrum, every, probe=False).loss < 0.9 * empty
 
 
 def test_a_result_tells_how_it_was_made(sample: Sample) -> None:
