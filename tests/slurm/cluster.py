@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 GPUS, CPUS, MEMORY_MB = 5, 5, 16000
 PACKAGES = ("munge", "slurm-client", "slurmctld", "slurmd")
 COMMANDS = ("munged", "slurmctld", "slurmd", "sbatch", "setpriv")
@@ -109,6 +111,7 @@ def cluster(folder: Path) -> Iterator[None]:
         yield
     finally:
         _stop(daemons)
+        _kill_leftovers(folder)
         for link in links:
             link.unlink(missing_ok=True)
 
@@ -199,6 +202,21 @@ def _stop(daemons: list[subprocess.Popen[bytes]]) -> None:
         except subprocess.TimeoutExpired:
             daemon.send_signal(signal.SIGKILL)
             daemon.wait()
+
+
+def _kill_leftovers(folder: Path) -> None:
+    """Kill what jobs left, as control groups do on a real cluster.
+
+    Snakemake can block itself where a job is cancelled in the moment that it ends: its handler
+    of the signal waits for a lock that it holds.
+    """
+    for process in psutil.process_iter():
+        try:
+            submitted = Path(process.environ().get("SLURM_SUBMIT_DIR", "/"))
+            if submitted.is_relative_to(folder.parent):  # where all tests of this run have folders
+                process.kill()
+        except psutil.Error:
+            continue  # it ended, or is not ours
 
 
 def _wait(seconds: float, ready: Callable[[], bool], folder: Path) -> None:

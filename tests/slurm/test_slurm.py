@@ -266,7 +266,8 @@ def test_an_interrupted_run_empties_the_queue(slurm: None, miniature: Path, tmp_
             time.sleep(0.2)
             states = [job["JobState"] for job in jobs() if job["JobId"] not in before]
         run.process.send_signal(signal.SIGINT)
-        assert run.process.wait(60) != 0
+        # it ends after its pause between two looks at the queue, each 10 s longer than the last
+        assert run.process.wait(120) != 0
         deadline = time.monotonic() + 20
         while queued() and time.monotonic() < deadline:
             time.sleep(0.2)
