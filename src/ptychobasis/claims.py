@@ -198,7 +198,7 @@ def _iterations(study: Study, tables: Tables) -> Iterator[Finding]:
         size: rows[rows["size"] == size]
         .groupby("seed")[["epochs", "mean_fsc"]]
         .apply(lambda part: epochs_needed(part["epochs"], part["mean_fsc"]))
-        for size in (sizes[0], sizes[-1])
+        for size in sizes
     }
     ratio = needed[sizes[0]] / needed[sizes[-1]]
     low, high = _sure(ratio)
