@@ -3,8 +3,8 @@
 Two commits of this repository, between which the engine, the model's grids, the descent and its
 step changed, not the sample nor what is asked: 15 reconstructions of one seed. Later ones ask for
 three seeds and more variants. Each runs by its own code and the libraries installed here, on all
-cores; `minutes` is the time of `snakemake` alone, `processor_minutes` of its jobs. The FSC is the
-mean of the volume's with the truth.
+cores; `minutes` is the time of `snakemake` by the clock. The FSC is the mean of the volume's with
+the truth.
 """
 
 import os
@@ -31,9 +31,7 @@ def run() -> dict[str, Any]:
             _study(checkout)
             minutes = (time.perf_counter() - began) / 60
             found = checkout / "results/demo"
-            spent = sum(map(_processor_seconds, found.rglob("*.tsv")))
-            rows.append({"run": name, "commit": commit, "minutes": minutes,
-                         "processor_minutes": spent / 60})  # fmt: skip
+            rows.append({"run": name, "commit": commit, "minutes": minutes})
             tables[name] = _fsc(found / "tables/summary.csv")
     compared = pd.DataFrame(tables).reset_index()
     compared["gain"] = compared["after"] - compared["before"]
@@ -51,12 +49,6 @@ def _study(checkout: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(checkout / "src"), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "snakemake", "--cores", "all"]
     subprocess.run(command, cwd=checkout, env=environment, check=True, capture_output=True)
-
-
-def _processor_seconds(benchmark: Path) -> float:
-    """What Snakemake saw of one job; nothing of the shortest."""
-    times = pd.to_numeric(pd.read_csv(benchmark, sep="\t")["cpu_time"], errors="coerce")
-    return float(times.sum())
 
 
 def _fsc(path: Path) -> pd.Series:
