@@ -14,11 +14,12 @@ package's own preparation) and without keeping the epochs. `peak_mb` is the whol
 
 Tuning: Adam, with a step that decays as half a cosine, wherever a package has it; batches of 8, 16
 and 32, steps of 0.005 to 0.2 rad and runs of 8, 10, 12 and 20 epochs, of which the table has those
-that reach the FSC of 0.90 soonest at 64 pixels, so that `fsc_truth` is not what longer runs reach. The loss decides more than the package: intensities come nearer to the truth
-than amplitudes, whose first slice, which stands for half as much material as the inner ones, stays
-poor. phaser offers no such loss but a Poisson one, py4DSTEM neither. PtyRAD's `torch.compile` is
-quicker per epoch but compiles for longer than all of this takes; PtyRAD knows one distance between
-slices and gets the mean of ours.
+that reach the FSC of 0.90 soonest at 64 pixels, so that `fsc_truth` is not what longer runs reach.
+The loss decides more than the package: intensities come nearer to the truth than amplitudes, whose
+first slice, which stands for half as much material as the inner ones, stays poor. phaser offers no
+such loss but a Poisson one, py4DSTEM neither. PtyRAD's `torch.compile` is quicker per epoch but
+compiles for longer than all of this takes; PtyRAD knows one distance between slices and gets the
+mean of ours.
 """
 
 import json
