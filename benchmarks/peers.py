@@ -13,13 +13,13 @@ reconstruction, with all that it compiles in there, without imports, reading (`s
 package's own preparation) and without keeping the epochs. `peak_mb` is the whole process.
 
 Tuning: Adam, with a step that decays as half a cosine, wherever a package has it; batches of 8, 16
-and 32, steps of 0.005 to 0.2 rad and runs of 8, 10, 12 and 20 epochs, of which the table has those
-that reach the FSC of 0.90 soonest at 64 pixels, so that `fsc_truth` is not what longer runs reach.
-The loss decides more than the package: intensities come nearer to the truth than amplitudes, whose
-first slice, which stands for half as much material as the inner ones, stays poor. phaser offers no
-such loss but a Poisson one, py4DSTEM neither. PtyRAD's `torch.compile` is quicker per epoch but
-compiles for longer than all of this takes; PtyRAD knows one distance between slices and gets the
-mean of ours.
+and 32, steps of 0.005 to 0.2 rad and runs of 8, 10 and 20 epochs (20 or 30 of those that do not
+reach 0.90), of which the table has those that reach the FSC of 0.90 soonest at 64 pixels, so that
+`fsc_truth` is not what longer runs reach. The loss decides more than the package: intensities come
+nearer to the truth than amplitudes, whose first slice, which stands for half as much material as
+the inner ones, stays poor. phaser offers no such loss but a Poisson one, py4DSTEM neither. PtyRAD's
+`torch.compile` is quicker per epoch but compiles for longer than all of this takes; PtyRAD knows
+one distance between slices and gets the mean of ours.
 """
 
 import json
