@@ -10,7 +10,8 @@ Python 3.12 or newer: put `python3.12` on the path, or it is left out.
 The Fourier shell correlation (FSC) with the true potential is taken after every epoch, of the whole
 volume, from 0.15 to 1.23 1/Å; `fsc_truth` is the best of the run. Times are those of the package's
 reconstruction, with all that it compiles in there, without imports, reading (`setup_s` is the
-package's own preparation) and without keeping the epochs. `peak_mb` is the whole process.
+package's own preparation) and without keeping the epochs. `peak_mb` is the whole process. Of ours
+one second is the start, which loads compiled loops and measures plans of FFTs, whatever the data.
 
 Tuning: Adam, with a step that decays as half a cosine, wherever a package has it; batches of 8, 16
 and 32, steps of 0.005 to 0.2 rad and runs of 8, 10 and 20 epochs (20 or 30 of those that do not
