@@ -85,7 +85,7 @@ def found_by(task: ReconstructionJob, processes: int) -> Reconstruction:
     return read_reconstruction(task.output)
 
 
-def close(one: Reconstruction, other: Reconstruction) -> None:
+def assert_close(one: Reconstruction, other: Reconstruction) -> None:
     """The same within what single precision rounds off in so many steps."""
     np.testing.assert_allclose(one.loss, other.loss, rtol=1e-5)
     for found, wanted in ((one.phase, other.phase), (one.probe, other.probe)):
@@ -102,14 +102,14 @@ def test_every_position_has_one_process(size: int) -> None:
 def test_two_processes_find_what_one_finds(task: ReconstructionJob) -> None:
     one = found_by(task, 1)
     both = found_by(task, 2)
-    close(both, one)
+    assert_close(both, one)
     assert not np.array_equal(one.phase, np.zeros_like(one.phase))
     assert (one.run.device, both.run.device) == ("cpu", "2 x cpu")
 
 
 def test_more_processes_than_positions_in_a_batch(task: ReconstructionJob) -> None:
     few = changed(task, batch=2, epochs=3)
-    close(found_by(few, 3), found_by(few, 1))
+    assert_close(found_by(few, 3), found_by(few, 1))
 
 
 def run_as_job(task: ReconstructionJob, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -163,4 +163,4 @@ def test_killed_they_leave_nothing_running_and_go_on(
     assert "going on after epoch" in (tmp_path / "log").read_text()
     again = read_reconstruction(long.output)
     subprocess.run(command, check=True)
-    close(again, read_reconstruction(long.output))
+    assert_close(again, read_reconstruction(long.output))

@@ -7,10 +7,9 @@ import pytest
 
 from benchmarks.common import RESULTS
 from benchmarks.usage import reference_jobs, scattering, study
-from ptychobasis import resources, sizes
+from ptychobasis import resources
 from ptychobasis.config import Study, load_study
 from ptychobasis.resources import LEAST_MIN, SNAKEMAKE_MB, Job, memory, minutes, seconds
-from ptychobasis.simulation import Numerics
 
 MOST = 1.5  # times what was used,
 SHORT_S = 60.0 * LEAST_MIN  # or the least that is asked for
@@ -21,7 +20,7 @@ STUDIES = ("demo", "paper")
 
 
 def asked(row: Any) -> tuple[int, float]:
-    """Memory [MB] and time [s] that a job of a table asks for now."""
+    """Memory [MB] and time [s] that the model asks for a job of a table."""
     job = Job(row.rule, row.sweep, row.size, scattering(row.study))
     return memory(study(row.study), job), seconds(study(row.study), job)
 
@@ -74,10 +73,6 @@ def test_short_jobs_ask_for_time_to_start() -> None:
 def test_snakemakes_own_processes_are_asked_for() -> None:
     (used,) = USAGE["used_mb"][USAGE["rule"] == "snakemake"]
     assert used <= SNAKEMAKE_MB <= MOST * used
-
-
-def test_the_windows_are_those_of_the_simulation() -> None:
-    assert Numerics(0.1, 2.0).wider == sizes._WIDER
 
 
 def changed(**blocks: dict[str, Any]) -> Study:

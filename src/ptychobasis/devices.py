@@ -31,9 +31,7 @@ def choose_device(name: str, gpus: int | None = None) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() and gpus != 0 else "cpu"
         if name == "cpu" and gpus and "SLURM_JOB_ID" in os.environ:
-            log.warning(
-                "Slurm granted a GPU, but torch %s sees none: the CPU it is", torch.__version__
-            )
+            log.warning("Slurm granted a GPU, but torch sees none; computing on the CPU")
     return torch.device(name)
 
 

@@ -31,8 +31,15 @@ def job(snakemake: Any) -> Iterator[Study]:
     if "SLURM_JOB_ID" in os.environ:
         number, gpus = os.environ["SLURM_JOB_ID"], os.environ.get("CUDA_VISIBLE_DEVICES", "none")
         log.info("Slurm job %s on %s, CUDA_VISIBLE_DEVICES: %s", number, platform.node(), gpus)
-    try:
+    with errors_logged():
         yield load_study(snakemake.config, "config", checked=True)
+
+
+@contextmanager
+def errors_logged() -> Iterator[None]:
+    """End the process where the body fails, with what failed in the log."""
+    try:
+        yield
     except StudyError as error:
         log.error("error: %s", error)
         raise SystemExit(1) from error

@@ -4,19 +4,18 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
+from ptychobasis.cell import needed_size
 from ptychobasis.config import Crystal, Study
 from ptychobasis.crystal import from_file, substitute
 from ptychobasis.dislocation import DislocationRecipe, dislocation
 from ptychobasis.errors import StudyError
-
-_MARGIN = 4.0  # [Å], so that atoms beyond the window's edge still lend it their tails
 
 
 def build_crystal(study: Study) -> Atoms:
     """Build the sample, large enough for the scan and the window around each position."""
     if study.crystal is None or study.scan is None or study.detector is None:
         raise StudyError("a study that starts from dataset.file has no crystal to build")
-    atoms = _ordered_crystal(study.crystal, _needed_size(study))
+    atoms = _ordered_crystal(study.crystal, needed_size(study))
     keys = study.crystal.substitution
     if keys is None:
         return atoms
@@ -48,12 +47,3 @@ def _ordered_crystal(crystal: Crystal, size: tuple[float, float]) -> Atoms:
     assert keys is not None  # the configuration holds exactly one of both
     recipe = DislocationRecipe(**keys.model_dump(exclude={"size_angstrom"}))
     return dislocation(keys.size_angstrom or size, crystal.repeats, recipe)
-
-
-def _needed_size(study: Study) -> tuple[float, float]:
-    assert study.scan is not None
-    assert study.detector is not None
-    shift = np.abs(study.scan.centre_angstrom or (0.0, 0.0))
-    extent = np.ptp(study.scan_positions().reshape(-1, 2), axis=0)
-    size = extent + np.array(study.detector.window_angstrom) + 2 * (shift + _MARGIN)
-    return float(size[0]), float(size[1])

@@ -106,15 +106,11 @@ def prepare(
         StudyError: settings and data do not go together.
     """
     detector, window = model_grids(data, settings)
-    distances = np.diff(settings.slice_depths_angstrom).tolist()
+    windows, depths = place_windows(window, data.positions), settings.slice_depths_angstrom
     model = Multislice(
-        place_windows(window, data.positions),
-        data.optics.wavelength,
-        distances,
-        detector.shape,
-        device=device,
+        windows, data.optics.wavelength, np.diff(depths).tolist(), detector.shape, device=device,
         threads=threads,
-    )
+    )  # fmt: skip
     loss = _loss(data, settings, detector.shape)
     optics = start_optics(data, settings)
     whole = probe_spectrum(detector, optics)
@@ -122,33 +118,36 @@ def prepare(
         "patterns of %d x %d pixels, waves of %d x %d pixels over %.3g x %.3g Å",
         *detector.shape, *window.shape, *window.extent,
     )  # fmt: skip
-    probe, depths = crop_probe(whole, window.shape), settings.slice_depths_angstrom
-    dose = illumination(model.windows, probe, optics.wavelength, (0.0, *depths))
+    probe = crop_probe(whole, window.shape)
+    dose = illumination(windows, probe, optics.wavelength, (0.0, *depths))
     # a random batch puts one probe into a pixel for certain, and the others by chance
     chance = float(dose[0].max()) / len(data.positions)
     density = float(np.abs(np.fft.ifft2(probe, norm="ortho")).max() ** 2) + chance * settings.batch
     brightest = float(np.max(np.abs(whole) ** 2))
-    aperture = None
-    if settings.probe_band_limit:
-        aperture = torch.as_tensor(within_aperture(window, optics)).to(device)
     scales = Scales(
         curvature=loss.curvature(brightest, chance),
         dilution=chance * settings.batch / density,
         length=1 / (4 * optics.aperture),
     )
-    limit = settings.band_limit_per_angstrom
     return Problem(
         model=model,
         loss=loss.to(device, model.real),
         optics=optics,
         detector=detector,
-        aperture=aperture,
+        aperture=_aperture(window, optics, device) if settings.probe_band_limit else None,
         most=_OVERSHOOT * settings.batch / loss.curvature(brightest, density),
         most_probe=1 / loss.curvature(brightest, 1.0),  # the bound is tight: all positions see it
-        regulariser=Regulariser(settings, model.windows.object_grid, scales, device),
-        counts=count(loss.knowns(), dose[1:], model.windows, optics.aperture, limit),
+        regulariser=Regulariser(settings, windows.object_grid, scales, device),
+        counts=count(
+            loss.knowns(), dose[1:], windows, optics.aperture, settings.band_limit_per_angstrom
+        ),
         team=team,
     )
+
+
+def _aperture(window: Grid, optics: Optics, device: torch.device) -> torch.Tensor:
+    """Frequencies ``(y, x)`` within the condenser aperture, the zero frequency first."""
+    return torch.as_tensor(within_aperture(window, optics)).to(device)
 
 
 def _loss(

@@ -18,7 +18,7 @@ from ptychobasis.checkpoint import Checkpoint, fingerprint
 from ptychobasis.compressed import read_compressed
 from ptychobasis.config import ReconstructionConfig
 from ptychobasis.errors import StudyError
-from ptychobasis.job import start_log
+from ptychobasis.job import errors_logged, start_log
 from ptychobasis.reconstruction import reconstruct
 from ptychobasis.results import write_reconstruction
 from ptychobasis.team import ALONE, Team, end_with, joined
@@ -122,15 +122,8 @@ def main(parent: str, devices: str, task: str) -> None:
     rank = int(os.environ["RANK"])
     level = logging.WARNING if rank else logging.INFO  # the first one tells how it goes
     start_log(f"{todo.name} [process {rank}]" if rank else todo.name, todo.log, level=level)
-    try:
-        with joined(rank, names) as (team, device):
-            todo.work(device, team)
-    except StudyError as error:
-        log.error("error: %s", error)
-        raise SystemExit(1) from error
-    except Exception:
-        log.exception("error")
-        raise SystemExit(1) from None
+    with errors_logged(), joined(rank, names) as (team, device):
+        todo.work(device, team)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from scipy.fft import next_fast_len
 from tqdm import tqdm
 
+from ptychobasis.cell import WIDER
 from ptychobasis.errors import StudyError
 from ptychobasis.grid import centred_slices
 from ptychobasis.optics import Optics
@@ -63,7 +64,7 @@ class Numerics:
     sigmas: dict[str, float] = field(default_factory=dict)
     batch: int = 16
     device: str = "auto"
-    wider: float = 1.15
+    wider: float = WIDER
 
 
 def choose_backend(name: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ptychobasis.basis import Basis
+from ptychobasis.cell import WIDER, needed_size
 from ptychobasis.compressed import Compressed
 from ptychobasis.config import Crystal, ReconstructionConfig, Study
 from ptychobasis.dataset import read_dataset
@@ -19,8 +20,6 @@ from ptychobasis.multislice import place_windows
 from ptychobasis.optics import Optics
 
 _ATOMS = 0.05  # of silicon, and of most crystals within a factor of two [1/Å³]
-_MARGIN = 4.0  # of the crystal around the windows [Å], as `plan` has it
-_WIDER = 1.15  # windows of the simulation's waves over those of the detector, see `simulation`
 
 # frequencies and fractions, as `Compressed` has them
 Scattering = tuple[tuple[float, ...], tuple[float, ...]]
@@ -89,9 +88,7 @@ def sizes(study: Study) -> Sizes:
         layers=layers,
         voxels=layers * area / keys.sampling_angstrom**2,
         atoms=_ATOMS * area * thickness,
-        waves=math.prod(
-            _WIDER * x / keys.sampling_angstrom for x in study.detector.window_angstrom
-        ),
+        waves=math.prod(WIDER * x / keys.sampling_angstrom for x in study.detector.window_angstrom),
     )
 
 
@@ -155,15 +152,10 @@ def _grids(
 def _cell(study: Study) -> tuple[float, float]:
     """Size of the crystal (y, x) [Å]."""
     assert study.crystal is not None
-    assert study.scan is not None
-    assert study.detector is not None
     own = study.crystal.dislocation or study.crystal.file
     if own is not None and own.size_angstrom is not None:
         return own.size_angstrom
-    scan = np.array(study.scan.step_angstrom) * (np.array(study.scan.shape) - 1)
-    shift = np.abs(study.scan.centre_angstrom or (0.0, 0.0))
-    y, x = scan + study.detector.window_angstrom + 2 * (shift + _MARGIN)
-    return float(y), float(x)
+    return needed_size(study)
 
 
 def _thickness(crystal: Crystal | None) -> float:
