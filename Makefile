@@ -18,9 +18,10 @@ test: install-test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
-	$(BIN)/python -m ptychobasis.config_docs --check
+	$(BIN)/python -m ptychobasis.study.key_reference --check
 	$(BIN)/pytest
 
 bench: install

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from ptychobasis.files import provenance
+from ptychobasis.data.provenance import provenance
 
 RESULTS = Path(__file__).parent / "results"
 MACHINES = RESULTS / "machines.json"

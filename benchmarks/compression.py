@@ -33,11 +33,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import seconds
-from ptychobasis.bases import Request, build_basis
-from ptychobasis.compression import compress, leading_vectors
-from ptychobasis.dataset import Dataset, read_dataset, write_dataset
-from ptychobasis.grid import Grid
-from ptychobasis.optics import Optics
+from ptychobasis.bases.basis import Request
+from ptychobasis.bases.compress import compress, leading_vectors
+from ptychobasis.bases.registry import build_basis
+from ptychobasis.core.grid import Grid
+from ptychobasis.core.optics import Optics
+from ptychobasis.data.dataset import Dataset, read_dataset, write_dataset
 
 TABLES = ("compression", "compression_memory")
 

@@ -23,10 +23,10 @@ import numpy as np
 import torch
 
 from benchmarks.data import as_result, compressed, fsc_with_truth, study
-from ptychobasis.config import ReconstructionConfig
-from ptychobasis.descent import run_epoch, start_state
-from ptychobasis.engine import Slope
-from ptychobasis.problem import Problem, prepare
+from ptychobasis.forward.multislice import Slope
+from ptychobasis.reconstruction.descent import run_epoch, start_state
+from ptychobasis.reconstruction.objective import Problem, prepare
+from ptychobasis.reconstruction.settings import ReconstructionConfig
 
 TABLES = ("convergence",)
 BUDGETS = (2.0, 5.0, 12.0)  # [s]

@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ptychobasis.compressed import Compressed, read_compressed
-from ptychobasis.config import ReconstructionConfig, Study, load_study
-from ptychobasis.dataset import Dataset, read_dataset
-from ptychobasis.evaluation import Measure, evaluate
-from ptychobasis.multislice import Windows
-from ptychobasis.results import Reconstruction, Run
+from ptychobasis.bases.compressed_file import Compressed, read_compressed
+from ptychobasis.data.dataset import Dataset, read_dataset
+from ptychobasis.evaluation.compare import Measure, evaluate
+from ptychobasis.forward.layout import Windows
+from ptychobasis.reconstruction.result_file import Reconstruction, Run
+from ptychobasis.reconstruction.settings import ReconstructionConfig
+from ptychobasis.study.load import load_study
+from ptychobasis.study.schema import Study
 
 ROOT = Path(__file__).parents[1]
 

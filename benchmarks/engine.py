@@ -12,13 +12,14 @@ import numpy as np
 import torch
 
 from benchmarks.common import seconds
-from ptychobasis.bases import Request, build_basis
-from ptychobasis.compressed import Compressed
-from ptychobasis.config import ReconstructionConfig
-from ptychobasis.descent import run_epoch, start_state
-from ptychobasis.grid import Grid
-from ptychobasis.optics import Optics
-from ptychobasis.problem import prepare
+from ptychobasis.bases.basis import Request
+from ptychobasis.bases.compressed_file import Compressed
+from ptychobasis.bases.registry import build_basis
+from ptychobasis.core.grid import Grid
+from ptychobasis.core.optics import Optics
+from ptychobasis.reconstruction.descent import run_epoch, start_state
+from ptychobasis.reconstruction.objective import prepare
+from ptychobasis.reconstruction.settings import ReconstructionConfig
 
 TABLES = ("engine",)
 CASES = ((64, 12), (96, 12), (128, 12), (192, 8), (256, 8), (384, 6), (512, 6))

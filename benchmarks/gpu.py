@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.common import RESULTS
-from ptychobasis.config import load_study
+from ptychobasis.study.load import load_study
 
 TABLES = ("gpu",)
 ROOT = Path(__file__).parents[1]

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 
 from benchmarks.data import compressed, fsc_with_truth, study
-from ptychobasis.config import ReconstructionConfig
-from ptychobasis.reconstruction import reconstruct
-from ptychobasis.results import Reconstruction
+from ptychobasis.reconstruction.result_file import Reconstruction
+from ptychobasis.reconstruction.run import reconstruct
+from ptychobasis.reconstruction.settings import ReconstructionConfig
 
 TABLES = ("grids",)
 PIXELS = (None, 0.84, 0.75, 0.67, "auto")

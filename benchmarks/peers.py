@@ -34,12 +34,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ptychobasis.dataset import Dataset, read_dataset
-from ptychobasis.evaluation import Measure, compare, scanned_field, truth_on_grid
-from ptychobasis.grid import Grid, centred_slices
-from ptychobasis.metrics import band_mean
-from ptychobasis.multislice import probe_spectrum
-from ptychobasis.optics import Optics
+from ptychobasis.core.grid import Grid, centred_slices
+from ptychobasis.core.optics import Optics
+from ptychobasis.data.dataset import Dataset, read_dataset
+from ptychobasis.evaluation.compare import Measure, compare
+from ptychobasis.evaluation.field import scanned_field, truth_on_grid
+from ptychobasis.evaluation.fsc import band_mean
+from ptychobasis.forward.waves import probe_spectrum
 
 TABLES = ("peers",)
 TARGET = 0.90  # Fourier shell correlation with the truth

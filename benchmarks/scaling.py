@@ -19,10 +19,10 @@ import torch
 
 from benchmarks.common import seconds
 from benchmarks.engine import SETTINGS, synthetic
-from ptychobasis.compressed import Compressed
-from ptychobasis.config import ReconstructionConfig
-from ptychobasis.descent import run_epoch, start_state
-from ptychobasis.problem import prepare
+from ptychobasis.bases.compressed_file import Compressed
+from ptychobasis.reconstruction.descent import run_epoch, start_state
+from ptychobasis.reconstruction.objective import prepare
+from ptychobasis.reconstruction.settings import ReconstructionConfig
 
 TABLES = ("masks", "scaling", "memory")
 MASKS = (3, 6, 10, 15, 21, 28, 36, 45, 55, 66)

@@ -31,10 +31,11 @@ import abtem
 import numpy as np
 from numpy.typing import NDArray
 
-from ptychobasis.config import load_study
-from ptychobasis.optics import Optics
-from ptychobasis.plan import build_crystal, scan_positions
-from ptychobasis.simulation import Numerics, phonon_potential, scan
+from ptychobasis.core.optics import Optics
+from ptychobasis.simulation.abtem_scan import Numerics, phonon_potential, scan
+from ptychobasis.study.geometry import scan_positions
+from ptychobasis.study.load import load_study
+from ptychobasis.study.sample import build_crystal
 
 TABLES = ("simulation",)
 PAPER = Path(__file__).parents[1] / "config" / "paper.yaml"

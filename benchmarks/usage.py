@@ -29,10 +29,11 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from ptychobasis import resources
-from ptychobasis.config import Study, load_study
-from ptychobasis.resources import Job
-from ptychobasis.sizes import Scattering
+from ptychobasis.study import resources
+from ptychobasis.study.load import load_study
+from ptychobasis.study.resources import Job
+from ptychobasis.study.schema import Study
+from ptychobasis.study.sizes import Scattering
 
 ROOT = Path(__file__).parents[1]
 TABLES = ("usage",)
@@ -214,7 +215,7 @@ def _told(name: str, folder: Path, job: Job, keys: dict[str, Any]) -> SimpleName
 
 def _shorten_simulation(extra: list[float]) -> None:
     """Compute a few probes alone; the patterns of the others are the first one times noise."""
-    from ptychobasis import simulation  # noqa: PLC0415  (no other job imports abTEM)
+    from ptychobasis.simulation import abtem_scan as simulation  # noqa: PLC0415
 
     scan = simulation.scan
 
@@ -236,7 +237,7 @@ def _shorten_simulation(extra: list[float]) -> None:
 
 def _shorten_reconstruction(extra: list[float], epochs: int) -> None:
     """Count the last epoch for those that are left out."""
-    from ptychobasis import reconstruction  # noqa: PLC0415  (no other job imports torch)
+    from ptychobasis.reconstruction import run as reconstruction  # noqa: PLC0415
 
     run_epoch = reconstruction.run_epoch
 

@@ -20,9 +20,10 @@ import psutil
 from distributed import Client, LocalCluster
 
 from benchmarks.compression import Case, write_case
-from ptychobasis.bases import Request, build_basis
-from ptychobasis.compression import Blocks
-from ptychobasis.dataset import BLOCK_BYTES, read_dataset
+from ptychobasis.bases.basis import Request
+from ptychobasis.bases.compress import Blocks
+from ptychobasis.bases.registry import build_basis
+from ptychobasis.data.dataset import BLOCK_BYTES, read_dataset
 
 TABLES = ("workers",)
 _REPEATS = 5

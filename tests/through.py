@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ptychobasis.engine import Loss, Multislice
-from ptychobasis.multislice import propagator, shift_ramps
+from ptychobasis.forward.layout import shift_ramps
+from ptychobasis.forward.multislice import Loss, Multislice
+from ptychobasis.forward.waves import propagator
 
 
 def differentiable(

@@ -5,13 +5,14 @@ from record import arguments  # first: it sets the threads
 # isort: split
 import torch
 
-from ptychobasis.bases import Request, build_basis
-from ptychobasis.compressed import Compressed
-from ptychobasis.config import ReconstructionConfig
-from ptychobasis.dataset import scattering
-from ptychobasis.grid import Grid
-from ptychobasis.optics import Optics
-from ptychobasis.reconstruction import reconstruct
+from ptychobasis.bases.basis import Request
+from ptychobasis.bases.compressed_file import Compressed
+from ptychobasis.bases.registry import build_basis
+from ptychobasis.core.grid import Grid
+from ptychobasis.core.optics import Optics
+from ptychobasis.data.dataset_checks import scattering
+from ptychobasis.reconstruction.run import reconstruct
+from ptychobasis.reconstruction.settings import ReconstructionConfig
 
 data, recorder, settings = arguments()
 

@@ -23,10 +23,11 @@ import yaml
 from cluster import CPUS, cluster, jobs, output, queued, why_not
 from conftest import ROOT, skip_unless
 
-from ptychobasis.compressed import read_compressed
-from ptychobasis.config import derived_seed, load_study
-from ptychobasis.reconstruction import reconstruct
-from ptychobasis.results import read_reconstruction
+from ptychobasis.bases.compressed_file import read_compressed
+from ptychobasis.core.seeds import derived_seed
+from ptychobasis.reconstruction.result_file import read_reconstruction
+from ptychobasis.reconstruction.run import reconstruct
+from ptychobasis.study.load import load_study
 
 EPOCHS = 400  # enough to be caught between the first checkpoint and the end
 PATIENT = {"epochs": EPOCHS, "step_rad": 0.01}

@@ -22,6 +22,6 @@ rule claims:
         settings=settings("evaluation", "claims", "microscope", "crystal"),
         sweeps=sweeps_settings(),
         compare=STUDY.figures.compare,
-        code=[code_digest("claims"), code_digest("pages")],
+        code=[code_digest("report.claims.claims"), code_digest("report.pages")],
     script:
         "../scripts/claims.py"

@@ -2,12 +2,13 @@ from functools import partial
 
 from snakemake.exceptions import WorkflowError
 
-from ptychobasis import resources as model
-from ptychobasis.config import load_study
-from ptychobasis.errors import StudyError
-from ptychobasis.job import code_digest, share_package
-from ptychobasis.resources import Job
-from ptychobasis.sizes import read_scattering
+from ptychobasis.study import resources as model
+from ptychobasis.study.load import load_study
+from ptychobasis.core.errors import StudyError
+from ptychobasis.study.code_digest import code_digest
+from ptychobasis.study.job import share_package
+from ptychobasis.study.resources import Job
+from ptychobasis.study.sizes import read_scattering
 
 try:
     STUDY = load_study(

@@ -18,6 +18,6 @@ rule compress:
         * attempt,
     params:
         settings=sweep_settings,
-        code=code_digest("compression"),
+        code=code_digest("bases.compress"),
     script:
         "../scripts/compress.py"

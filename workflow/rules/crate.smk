@@ -17,6 +17,6 @@ rule crate:
         "../../envs/study.yaml"
     params:
         settings=STUDY.model_dump(mode="json"),
-        code=code_digest("crate"),
+        code=code_digest("report.crate"),
     script:
         "../scripts/crate.py"

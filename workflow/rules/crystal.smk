@@ -18,6 +18,9 @@ if SIMULATED:
         params:
             settings=settings("crystal", "scan", "detector"),
             seed=STUDY.seeds[0],
-            code=[code_digest("plan"), code_digest("crystal_checks")],
+            code=[
+                code_digest("study.sample"),
+                code_digest("simulation.dislocation_checks"),
+            ],
         script:
             "../scripts/crystal.py"

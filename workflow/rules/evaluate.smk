@@ -20,7 +20,11 @@ rule evaluate:
     params:
         settings=settings("evaluation"),
         variants=VARIANTS,
-        code=[code_digest("evaluation"), code_digest("tables"), code_digest("counts")],
+        code=[
+            code_digest("evaluation.compare"),
+            code_digest("report.tables"),
+            code_digest("simulation.noise"),
+        ],
     script:
         "../scripts/evaluate.py"
 
@@ -46,7 +50,7 @@ rule gather:
     conda:
         "../../envs/study.yaml"
     params:
-        code=code_digest("tables"),
+        code=code_digest("report.tables"),
     script:
         "../scripts/gather.py"
 
@@ -71,7 +75,7 @@ if DEEP:
             runtime=lambda wildcards, attempt: minutes(Job("depth")) * attempt,
         params:
             settings=settings("evaluation"),
-            code=code_digest("depth"),
+            code=code_digest("evaluation.depth"),
         script:
             "../scripts/depth.py"
 
@@ -97,6 +101,6 @@ rule figure_data:
         runtime=lambda wildcards, attempt: minutes(Job("figure_data")) * attempt,
     params:
         compare=STUDY.figures.compare,
-        code=code_digest("figure_data"),
+        code=code_digest("report.figures.data"),
     script:
         "../scripts/figure_data.py"

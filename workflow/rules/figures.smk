@@ -21,7 +21,7 @@ rule figure_masks:
         "../../envs/study.yaml"
     params:
         settings=settings("figures"),
-        code=[code_digest("figure_masks"), code_digest("figure_data")],
+        code=[code_digest("report.figures.masks"), code_digest("report.figures.data")],
     script:
         "../scripts/figure_masks.py"
 
@@ -46,7 +46,7 @@ rule figure_fsc:
         "../../envs/study.yaml"
     params:
         settings=settings("evaluation", "figures"),
-        code=code_digest("figure_curves"),
+        code=code_digest("report.figures.curves"),
     script:
         "../scripts/figure_fsc.py"
 
@@ -74,7 +74,7 @@ rule figure_slices:
         "../../envs/study.yaml"
     params:
         settings=settings("figures"),
-        code=[code_digest("figure_slices"), code_digest("figure_data")],
+        code=[code_digest("report.figures.slices"), code_digest("report.figures.data")],
     script:
         "../scripts/figure_slices.py"
 
@@ -99,7 +99,7 @@ rule figure_quality:
         "../../envs/study.yaml"
     params:
         settings=settings("evaluation", "figures"),
-        code=code_digest("figure_curves"),
+        code=code_digest("report.figures.curves"),
     script:
         "../scripts/figure_quality.py"
 
@@ -126,7 +126,7 @@ if RATE:
             "../../envs/study.yaml"
         params:
             settings=settings("evaluation", "figures"),
-            code=code_digest("figure_rate"),
+            code=code_digest("report.figures.rate"),
         script:
             "../scripts/figure_rate.py"
 
@@ -155,7 +155,10 @@ if DEEP:
             "../../envs/study.yaml"
         params:
             settings=settings("evaluation", "figures"),
-            code=[code_digest("figure_depth"), code_digest("figure_data")],
+            code=[
+                code_digest("report.figures.depth"),
+                code_digest("report.figures.data"),
+            ],
         script:
             "../scripts/figure_depth.py"
 
@@ -183,7 +186,7 @@ if PROBES:
         params:
             settings=settings("figures", "microscope", "detector"),
             variants=PROBES,
-            code=code_digest("figure_probe"),
+            code=code_digest("report.figures.probe"),
         script:
             "../scripts/figure_probe.py"
 
@@ -211,7 +214,7 @@ if ASIDE:
         params:
             settings=settings("figures"),
             sweeps=sweeps_settings(),
-            code=code_digest("figure_claims"),
+            code=code_digest("report.figures.dark_field_and_time"),
         script:
             "../scripts/figure_claims.py"
 
@@ -236,6 +239,6 @@ rule provenance:
         "../../envs/study.yaml"
     params:
         labels=expand("seed_{seed}/{variant}", seed=STUDY.seeds, variant=VARIANTS),
-        code=code_digest("pages"),
+        code=code_digest("report.pages"),
     script:
         "../scripts/provenance.py"

@@ -26,6 +26,6 @@ rule reconstruct:
     params:
         settings=reconstruction_settings,
         checkpoint=f"{SEED}/checkpoints/{{sweep}}/{{size}}.pt",
-        code=code_digest("reconstruction"),
+        code=code_digest("reconstruction.run"),
     script:
         "../scripts/reconstruct.py"

@@ -17,7 +17,7 @@ if SIMULATED:
             runtime=lambda wildcards, attempt: minutes(Job("simulate_phonon")) * attempt,
         params:
             settings=simulation_settings(),
-            code=[code_digest("plan"), code_digest("simulation")],
+            code=[code_digest("study.sample"), code_digest("simulation.abtem_scan")],
         script:
             "../scripts/simulate_phonon.py"
 
@@ -41,7 +41,7 @@ if SIMULATED:
             runtime=lambda wildcards, attempt: minutes(Job("average_phonons")) * attempt,
         params:
             dose=STUDY.simulation.dose_electrons_per_angstrom2,
-            code=code_digest("ensemble"),
+            code=code_digest("simulation.average"),
         script:
             "../scripts/average_phonons.py"
 
@@ -61,7 +61,7 @@ if SIMULATED:
             runtime=lambda wildcards, attempt: minutes(Job("count_electrons")) * attempt,
         params:
             dose=lambda wildcards: DOSES[wildcards.dose],
-            code=[code_digest("counts"), code_digest("plan")],
+            code=[code_digest("simulation.noise"), code_digest("study.sample")],
         script:
             "../scripts/count_electrons.py"
 
@@ -81,6 +81,6 @@ rule check_dataset:
         mem_mb=lambda wildcards, attempt: memory(Job("check_dataset")) * attempt,
         runtime=lambda wildcards, attempt: minutes(Job("check_dataset")) * attempt,
     params:
-        code=code_digest("dataset"),
+        code=code_digest("data.dataset"),
     script:
         "../scripts/check_dataset.py"

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from ptychobasis.ensemble import average_configurations
-from ptychobasis.job import job
-from ptychobasis.plan import electrons_per_pattern
+from ptychobasis.simulation.average import average_configurations
+from ptychobasis.study.geometry import electrons_per_pattern
+from ptychobasis.study.job import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

@@ -3,9 +3,10 @@
 import json
 from typing import TYPE_CHECKING
 
-from ptychobasis.dataset import check_patterns, read_dataset, scattering
-from ptychobasis.files import atomic
-from ptychobasis.job import job
+from ptychobasis.data.atomic import atomic
+from ptychobasis.data.dataset import read_dataset
+from ptychobasis.data.dataset_checks import check_patterns, scattering
+from ptychobasis.study.job import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

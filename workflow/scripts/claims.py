@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from ptychobasis import tables
-from ptychobasis.claims import judge
-from ptychobasis.findings import Tables
-from ptychobasis.job import job
-from ptychobasis.pages import write_claims
+from ptychobasis.report import tables
+from ptychobasis.report.claims.claims import judge
+from ptychobasis.report.claims.findings import Tables
+from ptychobasis.report.pages import write_claims
+from ptychobasis.study.job import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

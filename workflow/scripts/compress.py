@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ptychobasis.bases import Request, build_basis
-from ptychobasis.compression import Blocks, compress, leading_vectors, reduction
-from ptychobasis.dataset import read_dataset
-from ptychobasis.job import job
+from ptychobasis.bases.basis import Request
+from ptychobasis.bases.compress import Blocks, compress, leading_vectors, reduction
+from ptychobasis.bases.registry import build_basis
+from ptychobasis.data.dataset import read_dataset
+from ptychobasis.study.job import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from ptychobasis.config import derived_seed
-from ptychobasis.counts import count_electrons
-from ptychobasis.dataset import read_dataset
-from ptychobasis.job import job
-from ptychobasis.plan import electrons_per_pattern
+from ptychobasis.core.seeds import derived_seed
+from ptychobasis.data.dataset import read_dataset
+from ptychobasis.simulation.noise import count_electrons
+from ptychobasis.study.geometry import electrons_per_pattern
+from ptychobasis.study.job import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ptychobasis.crate import write_crate
-from ptychobasis.job import job
-from ptychobasis.results import read_reconstruction
+from ptychobasis.reconstruction.result_file import read_reconstruction
+from ptychobasis.report.crate import write_crate
+from ptychobasis.study.job import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ptychobasis import crystal, crystal_checks
-from ptychobasis.files import atomic
-from ptychobasis.job import job
-from ptychobasis.plan import build_crystal
+from ptychobasis.data.atomic import atomic
+from ptychobasis.simulation import crystal, dislocation_checks
+from ptychobasis.study.job import job
+from ptychobasis.study.sample import build_crystal
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 with job(snakemake) as study:
     atoms = build_crystal(study)
     if "partials" in atoms.info:
-        checks = crystal_checks.report(atoms)
-        crystal_checks.verify(checks)
+        checks = dislocation_checks.report(atoms)
+        dislocation_checks.verify(checks)
     else:
         checks = crystal.describe(atoms)
     crystal.write_atoms(atoms, Path(snakemake.output.atoms))

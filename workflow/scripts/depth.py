@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ptychobasis import tables
-from ptychobasis.dataset import read_dataset
-from ptychobasis.depth import depth_table
-from ptychobasis.evaluation import Measure
-from ptychobasis.job import job
-from ptychobasis.results import read_reconstruction
+from ptychobasis.data.dataset import read_dataset
+from ptychobasis.evaluation.compare import Measure
+from ptychobasis.evaluation.depth import depth_table
+from ptychobasis.reconstruction.result_file import read_reconstruction
+from ptychobasis.report import tables
+from ptychobasis.study.job import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

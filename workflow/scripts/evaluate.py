@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from ptychobasis import evaluation, tables
-from ptychobasis.counts import bytes_of_counts
-from ptychobasis.dataset import read_dataset
-from ptychobasis.job import job
-from ptychobasis.probe import compare_probes
-from ptychobasis.results import read_reconstruction
+from ptychobasis.data.dataset import read_dataset
+from ptychobasis.evaluation import compare
+from ptychobasis.evaluation.probe_error import compare_probes
+from ptychobasis.reconstruction.result_file import read_reconstruction
+from ptychobasis.report import tables
+from ptychobasis.simulation.noise import bytes_of_counts
+from ptychobasis.study.job import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -17,19 +18,17 @@ with job(snakemake) as study:
     variants = study.variants()
     files = dict(zip(snakemake.params.variants, snakemake.input.reconstructions, strict=True))
     reference = read_reconstruction(files[study.evaluation.reference])
-    measure = evaluation.Measure(
+    measure = compare.Measure(
         study.evaluation.band_per_angstrom, study.evaluation.apodisation_angstrom
     )
     truth = dataset.truth
     parts, errors = [], {}
     for variant in variants:
         found = read_reconstruction(files["/".join(variant)])
-        parts.append(
-            evaluation.evaluate(found, variant, dataset.positions, reference, truth, measure)
-        )
+        parts.append(compare.evaluate(found, variant, dataset.positions, reference, truth, measure))
         if truth is not None:  # the optics are those that the patterns were simulated with
             errors[variant] = compare_probes(found.probe, found.sampling, dataset.optics)
-    result = evaluation.combine(parts)
+    result = compare.combine(parts)
     summary = tables.add_sizes(
         result.summary, dict(zip(variants, snakemake.input.compressed, strict=True))
     )

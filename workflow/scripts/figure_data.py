@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ptychobasis.figure_data import collect, write_figure_data
-from ptychobasis.job import job
+from ptychobasis.report.figures.data import collect, write_figure_data
+from ptychobasis.study.job import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ptychobasis.evaluation import Measure
-from ptychobasis.figure_data import read_figure_data
-from ptychobasis.figure_depth import draw_depth, own_picture
-from ptychobasis.figure_slices import scanned_picture
-from ptychobasis.figures import pretty, save
-from ptychobasis.job import job
-from ptychobasis.results import read_reconstruction
+from ptychobasis.evaluation.compare import Measure
+from ptychobasis.evaluation.field import scanned_picture
+from ptychobasis.reconstruction.result_file import read_reconstruction
+from ptychobasis.report.figures.data import read_figure_data
+from ptychobasis.report.figures.depth import draw_depth, own_picture
+from ptychobasis.report.figures.style import pretty, save
+from ptychobasis.study.job import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from ptychobasis.figure_curves import draw_fsc
-from ptychobasis.figures import save
-from ptychobasis.job import job
-from ptychobasis.tables import read_csv
+from ptychobasis.report.figures.curves import draw_fsc
+from ptychobasis.report.figures.style import save
+from ptychobasis.report.tables import read_csv
+from ptychobasis.study.job import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from ptychobasis.figure_data import read_figure_data
-from ptychobasis.figure_masks import draw_masks
-from ptychobasis.figures import save
-from ptychobasis.job import job
+from ptychobasis.report.figures.data import read_figure_data
+from ptychobasis.report.figures.masks import draw_masks
+from ptychobasis.report.figures.style import save
+from ptychobasis.study.job import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

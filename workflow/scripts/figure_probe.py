@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from ptychobasis.figure_probe import draw_probes
-from ptychobasis.figures import save
-from ptychobasis.job import job
-from ptychobasis.results import read_reconstruction
+from ptychobasis.reconstruction.result_file import read_reconstruction
+from ptychobasis.report.figures.probe import draw_probes
+from ptychobasis.report.figures.style import save
+from ptychobasis.study.job import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

@@ -2,11 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from ptychobasis.figure_data import read_figure_data
-from ptychobasis.figure_slices import draw_slices, scanned_picture
-from ptychobasis.figures import pretty, save
-from ptychobasis.job import job
-from ptychobasis.results import read_reconstruction
+from ptychobasis.evaluation.field import scanned_picture
+from ptychobasis.reconstruction.result_file import read_reconstruction
+from ptychobasis.report.figures.data import read_figure_data
+from ptychobasis.report.figures.slices import draw_slices
+from ptychobasis.report.figures.style import pretty, save
+from ptychobasis.study.job import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from ptychobasis import tables
-from ptychobasis.job import job
+from ptychobasis.report import tables
+from ptychobasis.study.job import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ptychobasis.job import job
-from ptychobasis.pages import jobs, write_provenance
-from ptychobasis.results import read_reconstruction
-from ptychobasis.tables import write_csv
+from ptychobasis.reconstruction.result_file import read_reconstruction
+from ptychobasis.report.pages import jobs, write_provenance
+from ptychobasis.report.tables import write_csv
+from ptychobasis.study.job import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

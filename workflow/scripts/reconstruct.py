@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from ptychobasis.config import derived_seed
-from ptychobasis.devices import choose_device, leased
-from ptychobasis.errors import StudyError
-from ptychobasis.job import job
-from ptychobasis.reconstruction_job import ReconstructionJob
+from ptychobasis.compute.devices import choose_device, leased
+from ptychobasis.core.errors import StudyError
+from ptychobasis.core.seeds import derived_seed
+from ptychobasis.reconstruction.job import ReconstructionJob
+from ptychobasis.study.job import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

@@ -4,11 +4,11 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ptychobasis import simulation
-from ptychobasis.crystal import read_atoms
-from ptychobasis.dataset import Truth, write_dataset
-from ptychobasis.job import job
-from ptychobasis.plan import scan_positions
+from ptychobasis.data.dataset import Truth, write_dataset
+from ptychobasis.simulation import abtem_scan
+from ptychobasis.simulation.crystal import read_atoms
+from ptychobasis.study.geometry import scan_positions
+from ptychobasis.study.job import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -17,7 +17,7 @@ with job(snakemake) as study:
     atoms = read_atoms(Path(snakemake.input.atoms))
     optics, keys = study.optics(), study.simulation
     assert keys is not None  # this rule is there only if the study is simulated
-    numerics = simulation.Numerics(
+    numerics = abtem_scan.Numerics(
         sampling=keys.sampling_angstrom,
         slice_thickness=keys.slice_thickness_angstrom,
         parametrization=keys.parametrization,
@@ -27,15 +27,15 @@ with job(snakemake) as study:
     )
     positions = scan_positions(study, atoms)
     seed, phonon = int(snakemake.wildcards.seed), int(snakemake.wildcards.phonon)
-    potential = simulation.phonon_potential(atoms, numerics, seed=seed * 10_000 + phonon)
+    potential = abtem_scan.phonon_potential(atoms, numerics, seed=seed * 10_000 + phonon)
     logging.info(
         "potential of %d x %d pixels and %d layers", *potential.array.shape[:0:-1], len(potential)
     )
     truth = Truth(
-        potential=simulation.projected_layers(potential),
+        potential=abtem_scan.projected_layers(potential),
         sampling=(numerics.sampling, numerics.sampling),
         origin=(0.0, 0.0),
         slice_thickness=potential.thickness / len(potential),
     )
-    patterns = simulation.scan(potential, optics, positions.reshape(-1, 2), numerics)
+    patterns = abtem_scan.scan(potential, optics, positions.reshape(-1, 2), numerics)
     write_dataset(snakemake.output.patterns, optics, positions, patterns, truth)

@@ -1,0 +1,1 @@
+"""From diffraction patterns to few numbers: masks, compression, compressed files."""

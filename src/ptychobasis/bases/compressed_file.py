@@ -1,0 +1,130 @@
+"""The compressed file: coefficients, masks and calibration, enough to reconstruct from."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ptychobasis.bases.basis import Basis
+from ptychobasis.bases.quantise import Coefficients, decode
+from ptychobasis.core.optics import Optics
+from ptychobasis.data.blocks import create_scan, stored_bytes
+from ptychobasis.data.calibration import read_optics, read_positions, write_calibration
+from ptychobasis.data.hdf5 import LOSSLESS, SMALLEST, create_hdf5, open_hdf5, read_array, read_text
+
+FORMAT = "ptychobasis-compressed"
+
+
+@dataclass(frozen=True, eq=False)
+class Compressed:
+    """What is left of a data set.
+
+    Attributes:
+        coefficients: ``(n, masks)``, inner products of the patterns with the masks, in units
+            of the incident electrons per pattern.
+        positions: ``(n, 2)``, scan positions as (y, x) [Å].
+        scan_shape: scan points along (y, x).
+        basis: the masks.
+        optics: probe and detector.
+        scattering: ``(2, n)``, frequencies [1/Å] and the fraction of the incident electrons
+            that the mean pattern holds within each; None where it is not known.
+    """
+
+    coefficients: NDArray[np.float32]
+    positions: NDArray[np.float64]
+    scan_shape: tuple[int, int]
+    basis: Basis
+    optics: Optics
+    scattering: NDArray[np.float64] | None = None
+
+    @property
+    def detector_pixels(self) -> int:
+        """Numbers per pattern before compression."""
+        return math.prod(self.optics.detector.shape)
+
+
+def write_compressed(
+    path: str | Path,
+    optics: Optics,
+    positions: NDArray[np.floating],
+    basis: Basis,
+    coefficients: Coefficients,
+    about: Mapping[str, Any] | None = None,
+    scattering: NDArray[np.floating] | None = None,
+) -> None:
+    """Write a compressed file, block by block.
+
+    Args:
+        path: of the file.
+        optics: probe and detector.
+        positions: ``(scan_y, scan_x, 2)``, scan positions as (y, x) [Å].
+        basis: the masks.
+        coefficients: what to store of the patterns, see `storage.encode`.
+        about: what to keep in the attribute ``provenance`` beside the versions.
+        scattering: ``(2, n)``, see `Compressed`.
+    """
+    sy, sx, _ = positions.shape
+    with create_hdf5(path, FORMAT, about) as file:
+        write_calibration(file, optics, positions)
+        file.attrs["stored_values"] = basis.size
+        file.attrs["detector_pixels"] = math.prod(optics.detector.shape)
+        blocks, dtype, scale = coefficients
+        shape = (sy, sx, basis.size)
+        data = create_scan(file, "coefficients", shape, blocks, dtype, SMALLEST)
+        for axis, label in enumerate(("scan_y", "scan_x", "mask")):
+            data.dims[axis].label = label
+        if scale is not None:
+            file.create_dataset("scale", data=scale, **SMALLEST)
+        if scattering is not None:
+            file["scattering"] = np.asarray(scattering, np.float64)
+        write_basis(file, "basis", basis)
+
+
+def read_compressed(path: str | Path) -> Compressed:
+    """Read a compressed file; the coefficients are what the stored numbers stand for.
+
+    Raises:
+        StudyError: the file, or what is wrong in it.
+    """
+    with open_hdf5(path, FORMAT) as file:
+        basis = read_basis(file, "basis")
+        stored = read_array(file, "coefficients", ("scan_y", "scan_x", basis.size))
+        sy, sx, _ = stored.shape
+        scale = read_array(file, "scale", (basis.size,)) if "scale" in file else None
+        positions = read_positions(file, (sy, sx))
+        optics = read_optics(file, (basis.support.shape[0], basis.support.shape[1]))
+        scattering = None
+        if "scattering" in file:
+            scattering = read_array(file, "scattering", (2, "frequencies")).astype(np.float64)
+    coefficients = decode(stored, scale).reshape(sy * sx, basis.size)
+    return Compressed(coefficients, positions.reshape(-1, 2), (sy, sx), basis, optics, scattering)
+
+
+def bytes_of_coefficients(path: str | Path) -> int:
+    """Bytes that coefficients and their scale take on disk, after lossless compression."""
+    with open_hdf5(path, FORMAT) as file:
+        keys = [key for key in ("coefficients", "scale") if key in file]
+    return sum(stored_bytes(path, key) for key in keys)
+
+
+def write_basis(file: Any, key: str, basis: Basis) -> None:
+    """Write the masks of a basis as the group `key`."""
+    group = file.create_group(key)
+    group.attrs["name"] = basis.name
+    group.create_dataset("support", data=basis.support, **LOSSLESS)
+    if basis.matrix is not None:
+        group.create_dataset("matrix", data=basis.matrix, **LOSSLESS)
+
+
+def read_basis(file: Any, key: str) -> Basis:
+    """Read what `write_basis` wrote."""
+    support = read_array(file, f"{key}/support", ("ky", "kx"), "b")
+    matrix = None
+    if f"{key}/matrix" in file:
+        shape = ("masks", int(support.sum()))
+        matrix = read_array(file, f"{key}/matrix", shape).astype(np.float32)
+    return Basis(read_text(file[key], "name"), support, matrix)

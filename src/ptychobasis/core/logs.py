@@ -1,0 +1,45 @@
+"""The log of a job, and errors in one sentence."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ptychobasis.core.errors import StudyError
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def errors_logged() -> Iterator[None]:
+    """End the process where the body fails, with what failed in the log."""
+    try:
+        yield
+    except StudyError as error:
+        log.error("error: %s", error)
+        raise SystemExit(1) from error
+    except Exception:
+        log.exception("error")
+        raise SystemExit(1) from None
+
+
+def start_log(
+    name: str, path: str | Path | None, mode: str = "a", level: int = logging.INFO
+) -> None:
+    """Log to a file and to the screen.
+
+    Args:
+        name: of the job, which begins each line.
+        path: of the file; None leaves it out.
+        mode: ``w`` begins the file anew, ``a`` goes on with it.
+        level: of the least important lines that are kept.
+    """
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if path is not None:
+        Path(path).open(mode).close()
+        handlers.append(logging.FileHandler(path, "a"))  # other processes may write to it too
+    form = f"%(asctime)s {name}: %(message)s"
+    logging.basicConfig(level=level, format=form, datefmt="%H:%M:%S", handlers=handlers, force=True)
+    for noisy in ("matplotlib", "fontTools", "distributed", "numba", "torch"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -1,0 +1,1 @@
+"""Diffraction patterns on disk: HDF5 files, data sets and their checks."""

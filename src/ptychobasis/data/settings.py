@@ -1,0 +1,12 @@
+"""Keys of the configuration: patterns from elsewhere."""
+
+from pathlib import Path
+
+from ptychobasis.core.section import Section
+
+
+class Dataset(Section):
+    """Patterns from elsewhere, in place of a simulation."""
+
+    file: Path | None = None
+    """A ready dataset.h5; then crystal, microscope, scan, detector and simulation are left out."""

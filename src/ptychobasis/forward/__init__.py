@@ -1,0 +1,1 @@
+"""From an object to diffraction patterns, and back by the adjoint: the second witness."""

@@ -1,0 +1,330 @@
+"""The forward model and its adjoint, arranged for speed: chunks that stay in the cache.
+
+For slices s = 1..S with transmission t_s = exp(iφ_s) and Fresnel propagators P_s,
+
+    e_s = t_s ψ_s,    ψ_{s+1} = F⁻¹ P_s F e_s,    I = |F e_S|²,
+
+where ψ_1 is the probe at the scan position (Cowley and Moodie 1957; Kirkland 2020, ch. 6).
+The adjoint is written by hand. With χ_S = F⁻¹ (2 ∂L/∂I · F e_S) at the last slice,
+
+    ∂L/∂φ_s = Im(χ_s e_s*),    χ_{s-1} = F⁻¹ P_{s-1}* F (t_s* χ_s),
+
+and, where ψ_1 = F⁻¹ (R A) with the ramp R of the scan position and the probe's spectrum A,
+2 ∂L/∂A* = Σ R* F (t_1* χ_1) over the positions.
+
+It is carried as its conjugate, so that neither waves nor propagators need to be conjugated:
+χ_{s-1}* = F P_{s-1} F⁻¹ (t_s χ_s*), because F⁻¹ x* = (F x)* where factors are left out.
+"""
+
+import logging
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ptychobasis.compute.fft_plans import remembered_plans
+from ptychobasis.core.errors import StudyError
+from ptychobasis.forward.fft import Transform, plan_fft
+from ptychobasis.forward.kernels import intensity, transmit, transmit_back, weigh
+from ptychobasis.forward.layout import Windows, shift_ramps
+from ptychobasis.forward.waves import propagator
+
+log = logging.getLogger(__name__)
+
+# About the waves of one chunk [bytes], so that they stay in the processor's cache; a GPU takes the
+# whole batch, or as much of it as fits its memory.
+_CHUNK_BYTES = 8 * 2**20
+
+Result = TypeVar("Result")
+Loss = Callable[[torch.Tensor, NDArray[np.int64]], torch.Tensor]
+
+
+class Slope(NamedTuple):
+    """A loss and its gradients.
+
+    Attributes:
+        loss: of the batch.
+        phase: ``(slices, y, x)``, gradient with respect to the phase.
+        probe: ``(y, x)``, 2 ∂L/∂A* of the probe's spectrum A, which is what torch calls the
+            gradient of a complex tensor; None unless it was asked for.
+    """
+
+    loss: float
+    phase: torch.Tensor
+    probe: torch.Tensor | None
+
+    def plus(self, other: "Slope") -> "Slope":
+        """That of both batches, added up."""
+        probe = self.probe
+        if probe is not None and other.probe is not None:
+            probe = probe + other.probe
+        return Slope(self.loss + other.loss, self.phase + other.phase, probe)
+
+
+class _Buffers:
+    """Waves of one chunk and the transforms planned for them.
+
+    Attributes:
+        wave: ``(n, y, x)``, the wave between slices, then the adjoint.
+        exits: ``(slices, n, y, x)``, waves behind each slice.
+        far: ``(n, ky, kx)``, the far field; `wave` itself if the detector's window is the
+            wave's.
+    """
+
+    def __init__(self, count: int, slices: int, window: tuple[int, int],
+                 detector: tuple[int, int], like: torch.Tensor) -> None:  # fmt: skip
+        self.wave = like.new_zeros((count, *window))
+        self.exits = like.new_zeros((slices, count, *window))
+        self.forward = [plan_fft(exit_wave, self.wave) for exit_wave in self.exits]
+        self.forward_wave = plan_fft(self.wave, self.wave)
+        self.inverse_wave = plan_fft(self.wave, self.wave, inverse=True)
+        self.far = self.wave
+        self.padded: torch.Tensor | None = None
+        self.forward_padded: Transform = self.forward[-1]
+        self.forward_far: Transform = self.forward_wave
+        if detector != window:
+            self.far = like.new_zeros((count, *detector))
+            self.padded = torch.zeros_like(self.far)
+            self.forward_padded = plan_fft(self.padded, self.far)
+            self.forward_far = plan_fft(self.far, self.far)
+            self.padded.zero_()  # planning wrote into it
+
+    def to_far_field(self) -> None:
+        """Fill `far` from the last exit wave, in the middle of nothing where it is padded."""
+        if self.padded is not None:
+            self.padded[:, : self.wave.shape[1], : self.wave.shape[2]] = self.exits[-1]
+        self.forward_padded()
+
+    def from_far_field(self) -> None:
+        """The adjoint of `to_far_field`, in conjugates: fill `wave` from `far`."""
+        self.forward_far()
+        if self.padded is not None:
+            self.wave.copy_(self.far[:, : self.wave.shape[1], : self.wave.shape[2]])
+
+
+class Multislice:
+    """Diffraction patterns of an object at the scan positions, and gradients of their losses.
+
+    Args:
+        windows: layout of the object and of the scan.
+        wavelength: of the electrons [Å].
+        distances: between neighbouring slices [Å], one fewer than there are slices.
+        detector: pixels (y, x) of the patterns, at least those of the window: the last
+            transform is padded to them. None takes the window's.
+        dtype: real type of the phase, ``torch.float32`` or ``torch.float64``.
+        device: where the arrays live.
+        threads: chunks that are worked on side by side, on the CPU; torch itself then had better
+            use one thread, see `torch.set_num_threads`.
+    """
+
+    def __init__(
+        self,
+        windows: Windows,
+        wavelength: float,
+        distances: list[float],
+        detector: tuple[int, int] | None = None,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+        threads: int = 1,
+    ) -> None:
+        self.windows, self.device = windows, torch.device(device)
+        self.real, self.complex = dtype, dtype.to_complex()
+        self.slices, self.detector = len(distances) + 1, detector or windows.grid.shape
+        self.threads = threads if self.device.type == "cpu" else 1
+        pixels = math.prod(windows.grid.shape)
+        stack = [propagator(windows.grid, wavelength, distance) for distance in distances]
+        self._propagators = self.wave(
+            np.array(stack).reshape(len(stack), *windows.grid.shape) / pixels
+        )
+        # orthonormal transforms: one factor for the probe's, one for the far field's
+        self._probe_factor = 1 / math.sqrt(pixels * math.prod(self.detector))
+        self._ramps = tuple(self.wave(ramp) for ramp in shift_ramps(windows))
+        self._buffers: dict[tuple[int, int], _Buffers] = {}
+        self._most: int | None = None  # positions in a chunk, once a GPU's memory was too small
+
+    def wave(self, array: NDArray[np.complexfloating]) -> torch.Tensor:
+        """Move a complex array to the model's device and precision."""
+        return torch.as_tensor(array).to(self.device, self.complex)
+
+    def intensities(
+        self, phase: torch.Tensor, spectrum: torch.Tensor, batch: NDArray[np.int64]
+    ) -> torch.Tensor:
+        """Patterns ``(batch, ky, kx)`` as fractions of the beam, the zero frequency first.
+
+        Args:
+            phase: ``(slices, y, x)`` of the whole object [rad].
+            spectrum: ``(y, x)`` of the probe on the window's grid, the zero frequency first.
+            batch: ``(batch,)``, indices of scan positions.
+
+        Raises:
+            StudyError: the memory of a GPU is too small for a single position.
+        """
+
+        def work() -> torch.Tensor:
+            transmission = torch.complex(torch.cos(phase), torch.sin(phase))
+            patterns = []
+            for chunk in self._chunks(batch):
+                buffers = self._prepared(0, len(chunk))
+                self._forward(buffers, transmission, spectrum, chunk)
+                patterns.append(intensity(buffers.far))
+            return torch.cat(patterns)
+
+        return self._as_memory_allows(batch, work)
+
+    def loss_and_gradient(
+        self,
+        phase: torch.Tensor,
+        spectrum: torch.Tensor,
+        batch: NDArray[np.int64],
+        loss: Loss,
+        probe: bool = False,
+    ) -> Slope:
+        """A loss of the patterns, and its gradient with respect to phase and probe.
+
+        Args:
+            phase: ``(slices, y, x)`` of the whole object [rad].
+            spectrum: ``(y, x)`` of the probe on the window's grid, the zero frequency first.
+            batch: ``(batch,)``, indices of scan positions.
+            loss: of ``(n, ky, kx)`` intensities at n of these positions, per position.
+            probe: whether the gradient of the probe is wanted, for one more transform.
+
+        Raises:
+            StudyError: the memory of a GPU is too small for a single position.
+        """
+        return self._as_memory_allows(
+            batch, lambda: self._slope(phase, spectrum, batch, loss, probe)
+        )
+
+    def _slope(
+        self,
+        phase: torch.Tensor,
+        spectrum: torch.Tensor,
+        batch: NDArray[np.int64],
+        loss: Loss,
+        probe: bool,
+    ) -> Slope:
+        """`loss_and_gradient` in chunks of the present size."""
+        transmission = torch.complex(torch.cos(phase), torch.sin(phase))
+        chunks = self._chunks(batch)
+        shares = [chunks[i :: self.threads] for i in range(self.threads)]
+        for i, share in enumerate(shares):
+            for count in {len(chunk) for chunk in share}:
+                self._prepared(i, count)  # FFTW plans in one thread at a time
+
+        def work(worker: int) -> Slope:
+            total, gradient = 0.0, torch.zeros_like(phase)
+            of_probe = torch.zeros_like(spectrum) if probe else None
+            for chunk in shares[worker]:
+                buffers = self._prepared(worker, len(chunk))
+                self._forward(buffers, transmission, spectrum, chunk)
+                intensities = intensity(buffers.far).requires_grad_()
+                with torch.enable_grad():
+                    value = loss(intensities, chunk) * (len(chunk) / len(batch))
+                (slope,) = torch.autograd.grad(value, intensities)
+                self._adjoint(buffers, transmission, slope, gradient, chunk)
+                if of_probe is not None:
+                    of_probe += self._to_probe(buffers, chunk)
+                total += float(value.detach())
+            return Slope(total, gradient, of_probe)
+
+        if self.threads == 1:
+            return work(0)
+        with ThreadPoolExecutor(self.threads) as pool:
+            first, *others = pool.map(work, range(self.threads))
+        for other in others:
+            first = first.plus(other)
+        return first
+
+    def _as_memory_allows(self, batch: NDArray[np.int64], work: Callable[[], Result]) -> Result:
+        """Do `work`; after a GPU ran out of memory once more, in chunks half as large."""
+        while True:
+            try:
+                return work()
+            except RuntimeError as error:  # of torch, cuFFT or cuBLAS
+                full = isinstance(error, torch.OutOfMemoryError) or "ALLOC_FAILED" in str(error)
+                if not full:
+                    raise
+                count = len(self._chunks(batch)[0])
+            # out here the error holds no tensors any more; what was summed up so far is lost
+            self._buffers.clear()
+            torch.cuda.empty_cache()
+            if count == 1:
+                raise StudyError(
+                    "the memory of the GPU is too small for a single position; allowed: a larger "
+                    "GPU, a smaller reconstruction.model_pixels or window_angstrom, or 'cpu' as "
+                    "reconstruction.device"
+                )
+            self._most = math.ceil(count / 2)
+            log.warning(
+                "out of memory on the GPU with %d positions at a time; going on with %d",
+                count, self._most,
+            )  # fmt: skip
+
+    def _chunks(self, batch: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Cut a batch into pieces whose waves fit cache or memory, as many for each thread."""
+        count = self.threads
+        if self.device.type == "cpu":
+            element = torch.empty((), dtype=self.complex).element_size()
+            waves = (self.slices + 1) * math.prod(self.windows.grid.shape)
+            waves += 2 * math.prod(self.detector)
+            count = max(count, round(len(batch) * waves * element / _CHUNK_BYTES))
+        if self._most is not None:
+            count = max(count, math.ceil(len(batch) / self._most))
+        count = math.ceil(count / self.threads) * self.threads
+        return np.array_split(batch, min(count, len(batch)))
+
+    def _prepared(self, worker: int, count: int) -> _Buffers:
+        key = (worker, count)
+        if key not in self._buffers:
+            if self.device.type != "cpu":
+                self._buffers.clear()  # chunks differ by one position; one set fills the memory
+            with remembered_plans():
+                like = self._propagators
+                self._buffers[key] = _Buffers(
+                    count, self.slices, self.windows.grid.shape, self.detector, like
+                )
+        return self._buffers[key]
+
+    def _forward(
+        self, buffers: _Buffers, transmission: torch.Tensor, spectrum: torch.Tensor,
+        chunk: NDArray[np.int64],
+    ) -> None:  # fmt: skip
+        """Fill `exits` and `far` of the buffers."""
+        wave, starts = buffers.wave, self.windows.starts[chunk]
+        rows, columns = (ramp[torch.as_tensor(chunk)] for ramp in self._ramps)
+        torch.mul(spectrum * self._probe_factor, rows[:, :, None], out=wave)
+        wave.mul_(columns[:, None, :])
+        buffers.inverse_wave()
+        for s in range(self.slices):
+            transmit(wave, transmission[s], starts, buffers.exits[s])
+            if s < self.slices - 1:
+                buffers.forward[s]()
+                wave.mul_(self._propagators[s])
+                buffers.inverse_wave()
+        buffers.to_far_field()
+
+    def _adjoint(
+        self, buffers: _Buffers, transmission: torch.Tensor, slope: torch.Tensor,
+        gradient: torch.Tensor, chunk: NDArray[np.int64],
+    ) -> None:  # fmt: skip
+        """Add ∂L/∂φ of the chunk to ``(slices, y, x)``."""
+        wave, starts = buffers.wave, self.windows.starts[chunk]
+        weigh(buffers.far, slope)
+        buffers.from_far_field()
+        for s in range(self.slices - 1, -1, -1):
+            transmit_back(wave, buffers.exits[s], transmission[s], starts, gradient[s])
+            if s > 0:
+                buffers.inverse_wave()
+                wave.mul_(self._propagators[s - 1])
+                buffers.forward_wave()
+
+    def _to_probe(self, buffers: _Buffers, chunk: NDArray[np.int64]) -> torch.Tensor:
+        """2 ∂L/∂A* of the chunk, from what `_adjoint` leaves in front of the first slice."""
+        buffers.inverse_wave()
+        rows, columns = (ramp[torch.as_tensor(chunk)] for ramp in self._ramps)
+        total = torch.einsum("nyx,ny,nx->yx", buffers.wave, rows, columns)
+        return self._probe_factor * total.conj().resolve_conj()

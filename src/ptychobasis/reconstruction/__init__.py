@@ -1,0 +1,1 @@
+"""From few numbers to the object."""

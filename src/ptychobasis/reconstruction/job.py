@@ -1,0 +1,130 @@
+"""The job of one reconstruction: from a compressed file to a file of its result.
+
+Several processes share it where it is given several devices: torchrun's launcher then starts this
+module once for each of them, on one machine.
+"""
+
+import json
+import logging
+import os
+import sys
+import uuid
+from pathlib import Path
+
+import torch
+from pydantic import BaseModel
+
+from ptychobasis.bases.compressed_file import read_compressed
+from ptychobasis.core.errors import StudyError
+from ptychobasis.core.logs import errors_logged, start_log
+from ptychobasis.reconstruction.checkpoint import Checkpoint, fingerprint
+from ptychobasis.reconstruction.processes import ALONE, Team, end_with, joined
+from ptychobasis.reconstruction.result_file import write_reconstruction
+from ptychobasis.reconstruction.run import reconstruct
+from ptychobasis.reconstruction.settings import ReconstructionConfig
+
+log = logging.getLogger(__name__)
+
+
+class ReconstructionJob(BaseModel):
+    """What a reconstruction is made from, and where it goes.
+
+    Attributes:
+        compressed: file of what was stored.
+        output: file to write.
+        settings: how to reconstruct.
+        seed: of the start and of the order of the positions.
+        checkpoint: file for the state of an interrupted run; removed at the end.
+        code: digest of the code, which a checkpoint must share.
+        threads: of the CPU, for all processes together.
+        name: begins each line of the log.
+        log: file of the log.
+    """
+
+    compressed: Path
+    output: Path
+    settings: ReconstructionConfig
+    seed: int
+    checkpoint: Path
+    code: str
+    threads: int = 1
+    name: str = "reconstruct"
+    log: Path | None = None
+
+    def run(self, devices: list[torch.device]) -> None:
+        """Reconstruct on one device, or on each of several by a process of its own.
+
+        Raises:
+            StudyError: the reconstruction diverges, settings and data do not go together, or
+                a process failed; what it said is in the log.
+        """
+        if len(devices) == 1:
+            self.work(devices[0])
+            return
+        log.info("%d processes share the scan positions", len(devices))
+        if devices[0].type == "cpu" and self.threads < len(devices):
+            log.warning("they have %d threads; allowed: one for each, or more", self.threads)
+        names = json.dumps(list(map(str, devices)))
+        _launch(len(devices), [str(os.getpid()), names, self.model_dump_json()])
+
+    def work(self, device: torch.device, team: Team = ALONE) -> None:
+        """Do what is this process's; the first of the team writes the result."""
+        torch.set_num_threads(max(1, self.threads // team.size))
+        data = read_compressed(self.compressed)
+        about = self.settings.model_dump(mode="json", exclude={"checkpoint_seconds"})
+        mark = {"settings": about, "seed": self.seed, "code": self.code, "device": device.type}
+        kept = Checkpoint(
+            self.checkpoint,
+            fingerprint(mark, data.coefficients, data.positions),
+            self.settings.checkpoint_seconds,
+        )
+        result = reconstruct(data, self.settings, self.seed, device, kept, team=team)
+        if team.rank == 0:
+            write_reconstruction(self.output, result)
+            kept.remove()
+
+
+def _launch(count: int, arguments: list[str]) -> None:
+    """Start this module in some processes and wait for all."""
+    # take seconds, which jobs of one process need not spend
+    from torch.distributed.elastic.multiprocessing.errors import (  # noqa: PLC0415
+        ChildFailedError,
+    )
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch  # noqa: PLC0415
+
+    settings = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=count,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        local_addr="localhost",
+        run_id=uuid.uuid4().hex,
+        max_restarts=0,
+    )
+    try:
+        elastic_launch(settings, sys.executable)("-m", "ptychobasis.reconstruction.job", *arguments)
+    except ChildFailedError as error:
+        first = error.get_first_failure()[0]
+        raise StudyError(f"process {first} of {count} failed, see above") from None
+
+
+def main(parent: str, devices: str, task: str) -> None:
+    """Work as one of several processes; errors go to the log of the job.
+
+    Args:
+        parent: process that started them.
+        devices: JSON list of their names, one for each process.
+        task: the job as JSON.
+    """
+    end_with(int(parent))
+    todo, names = ReconstructionJob.model_validate_json(task), json.loads(devices)
+    rank = int(os.environ["RANK"])
+    level = logging.WARNING if rank else logging.INFO  # the first one tells how it goes
+    start_log(f"{todo.name} [process {rank}]" if rank else todo.name, todo.log, level=level)
+    with errors_logged(), joined(rank, names) as (team, device):
+        todo.work(device, team)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,168 @@
+"""How far predicted patterns are from what was stored."""
+
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+
+from ptychobasis.bases.basis import Basis
+from ptychobasis.core.errors import StudyError
+from ptychobasis.core.grid import centred_slices
+
+LossKind = Literal["intensity", "amplitude"]
+
+
+class CoefficientLoss:
+    """Squared l2 distance between predicted and stored numbers, relative to the stored.
+
+    ``intensity``: Σ (c - c*)² / Σ c*², with the coefficients c of the predicted intensities
+    and c* the stored ones. ``amplitude``: Σ (√I - √I*)² / Σ I*, for bases that store pixels.
+    Coefficients of dark-field masks are compared with zero. Sums run over a batch; the
+    denominator is the mean of the whole scan times the batch, so that batches add up.
+
+    Args:
+        basis: of the stored numbers, on the detector.
+        coefficients: ``(positions, masks)``, what was stored.
+        shape: pixels (y, x) of the model's patterns, centred like the detector's. Stored
+            pixels that lie outside are left out; masks must lie inside.
+        kind: ``intensity`` or ``amplitude``.
+        zero: masks on `shape` whose coefficients are to be zero.
+
+    Raises:
+        StudyError: amplitudes are asked of masks, or a mask reaches beyond `shape`.
+    """
+
+    def __init__(
+        self,
+        basis: Basis,
+        coefficients: NDArray[np.float32],
+        shape: tuple[int, int],
+        kind: LossKind = "intensity",
+        zero: Basis | None = None,
+    ) -> None:
+        if kind == "amplitude" and basis.matrix is not None:
+            raise StudyError(
+                f"loss 'amplitude' needs pixels, but '{basis.name}' stores masks, which can be "
+                "negative; allowed for it: intensity"
+            )
+        basis, coefficients = _within(basis, coefficients, shape)
+        self.kind, self._basis, self._zero = kind, _Sampler(basis), None
+        self._stored = torch.as_tensor(coefficients)
+        if basis.matrix is None:  # pixels are sampled in the order of memory
+            self._stored = self._stored[:, self._basis.order]
+        if zero is not None:
+            self._zero = _Sampler(zero)
+        if kind == "amplitude":
+            self._stored = self._stored.sqrt()
+        # by positions: all pixels of a large scan in double precision would fill the memory, and so
+        # would the gaps between small results that are kept while large ones come and go
+        squares = torch.empty(len(self._stored), dtype=torch.float64)
+        for i, row in enumerate(self._stored):
+            squares[i] = row.double().square().sum()
+        self._scale = float(squares.mean())
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "CoefficientLoss":
+        """Move what is stored to the device and precision of the model."""
+        self._stored = self._stored.to(device, dtype)
+        for sampler in (self._basis, self._zero):
+            if sampler is not None:
+                sampler.to(device, dtype)
+        return self
+
+    def __call__(self, intensities: torch.Tensor, batch: NDArray[np.int64]) -> torch.Tensor:
+        """Loss of ``(batch, y, x)`` intensities, the zero frequency first, at these positions."""
+        predicted = self._basis(intensities)
+        if self.kind == "amplitude":
+            # the square root has no slope at zero, where no electron was predicted
+            predicted = torch.sqrt(predicted + 1e-12)
+        stored = self._stored[torch.as_tensor(batch, device=self._stored.device)]
+        total = (predicted - stored).square().sum()
+        if self._zero is not None:
+            total = total + self._zero(intensities).square().sum()
+        return total / (self._scale * len(batch))
+
+    def knowns(self) -> tuple[int, int]:
+        """Numbers per pattern that are compared with stored ones, and with zero."""
+        return self._stored.shape[1], self._zero.size if self._zero is not None else 0
+
+    def curvature(self, brightest: float, density: float) -> float:
+        """About the largest second derivative by the phase, of the loss of one position.
+
+        A change δφ changes the exit wave by at most √density |δφ| in the l2 norm, so the
+        intensities by at most 2 √(brightest density) |δφ|, and amplitudes by half that without
+        the first factor; orthonormal masks do not lengthen it.
+
+        Args:
+            brightest: largest intensity of a pixel of the pattern.
+            density: largest intensity of the probe in a pixel of the object; 1 for changes of
+                the probe itself, which are those of the wave.
+        """
+        slope = 2 * brightest * self._basis.norm() ** 2 if self.kind == "intensity" else 1.0
+        return 4 * slope * density / self._scale
+
+
+class _Sampler:
+    """A basis applied to uncentred patterns in torch.
+
+    Pixels are looked up in the order of memory. Then they are multiplied with a matrix or,
+    if it is sparse, its entries are weighted and summed up by masks (`_rows`).
+    """
+
+    def __init__(self, basis: Basis) -> None:
+        masks: Any = basis.matrix
+        size = basis.support.size
+        places = np.fft.ifftshift(np.arange(size).reshape(basis.support.shape))
+        pixels = np.argsort(places.ravel())[np.flatnonzero(basis.support)]
+        self.size, self._rows, self._weights = basis.size, None, None
+        if issparse(masks):
+            masks = masks.tocoo()
+            pixels = pixels[masks.col]
+        self.order = np.argsort(pixels)
+        if issparse(masks):
+            self._rows = torch.as_tensor(masks.row[self.order].astype(np.int64))
+            self._weights = torch.as_tensor(masks.data[self.order])
+        elif masks is not None:
+            self._weights = torch.as_tensor(masks[:, self.order].T.copy())
+        pixels = pixels[self.order]
+        every = np.array_equal(pixels, np.arange(size))
+        self._pixels = None if every else torch.as_tensor(pixels)
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> None:
+        if self._weights is not None:
+            self._weights = self._weights.to(device, dtype)
+        if self._rows is not None:
+            self._rows = self._rows.to(device)
+        if self._pixels is not None:
+            self._pixels = self._pixels.to(device)
+
+    def norm(self) -> float:
+        """Spectral norm of the masks; 1 for pixels and for bins."""
+        if self._weights is None or self._rows is not None:
+            return 1.0
+        return float(torch.linalg.matrix_norm(self._weights, 2))
+
+    def __call__(self, intensities: torch.Tensor) -> torch.Tensor:
+        flat = intensities.flatten(1)
+        seen = flat if self._pixels is None else flat.index_select(1, self._pixels)
+        if self._weights is None:
+            return seen
+        if self._rows is None:
+            return seen @ self._weights
+        sums = seen.new_zeros(len(seen), self.size)
+        return sums.scatter_add(1, self._rows.expand(len(seen), -1), seen * self._weights)
+
+
+def _within(
+    basis: Basis, coefficients: NDArray[np.float32], shape: tuple[int, int]
+) -> tuple[Basis, NDArray[np.float32]]:
+    """Restrict a basis to a smaller pattern; only a basis of pixels may lose some."""
+    if basis.matrix is None:
+        old = basis.support.shape
+        inside = np.zeros(old, bool)
+        inside[centred_slices(old, (min(old[0], shape[0]), min(old[1], shape[1])))] = True
+        kept = inside[basis.support]
+        basis = Basis(basis.name, basis.support & inside)
+        coefficients = coefficients if kept.all() else coefficients[:, kept]
+    return basis.on_shape(shape), coefficients

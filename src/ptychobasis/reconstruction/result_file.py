@@ -1,0 +1,205 @@
+"""The reconstruction file: what came out, how, and how fast."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ptychobasis.core.errors import StudyError
+from ptychobasis.core.grid import Grid
+from ptychobasis.data.hdf5 import (
+    LOSSLESS,
+    create_hdf5,
+    open_hdf5,
+    read_array,
+    read_number,
+    read_numbers,
+    read_text,
+)
+from ptychobasis.data.provenance import provenance
+
+FORMAT = "ptychobasis-reconstruction"
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a reconstruction was made.
+
+    Attributes:
+        basis: name of the basis.
+        stored_values: numbers stored per pattern.
+        device: where it ran.
+        seed: of the random numbers.
+        seconds_per_epoch: mean time of one pass through the data [s].
+        processor_seconds_per_epoch: the same of all threads of the CPU, which other work on the
+            machine hardly changes; on a GPU the time that passed [s].
+        patterns_per_second: processed patterns [1/s].
+        peak_memory_bytes: most memory in use, by the first of several processes.
+        pattern_pixels: of the patterns of the model.
+        wave_pixels: of its waves.
+    """
+
+    basis: str
+    stored_values: int
+    device: str
+    seed: int
+    seconds_per_epoch: float
+    processor_seconds_per_epoch: float
+    patterns_per_second: float
+    peak_memory_bytes: int
+    pattern_pixels: int
+    wave_pixels: int
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many numbers a reconstruction knew and looked for.
+
+    See `ptychobasis.reconstruction.counting`.
+
+    Attributes:
+        patterns: scan positions.
+        knowns: stored numbers that were compared, of all patterns.
+        zeros: coefficients of dark-field masks that were to be zero, of all patterns.
+        unknowns: well lit pixels of all slices, or what a band limit of the object leaves of them.
+        unknowns_in_band: how many of these the bright field can tell.
+    """
+
+    patterns: int
+    knowns: int
+    zeros: int
+    unknowns: int
+    unknowns_in_band: int
+
+    def columns(self) -> dict[str, float]:
+        """What a table tells of it."""
+        return {
+            "knowns": self.knowns,
+            "zeros": self.zeros,
+            "unknowns": self.unknowns,
+            "unknowns_in_band": self.unknowns_in_band,
+            "unknowns_per_pattern": self.unknowns / self.patterns,
+            "knowns_per_unknown_in_band": self.knowns / self.unknowns_in_band,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """A reconstructed object with its probe.
+
+    Attributes:
+        phase: ``(slices, y, x)``, phase shift σV of each slice [rad].
+        probe: ``(y, x)``, wave at the entrance surface.
+        loss: ``(epochs,)``.
+        slice_depths: of each slice below the entrance surface [Å].
+        sampling: pixel size of phase and probe along (y, x) [Å].
+        origin: centre of pixel (0, 0) of the phase as (y, x) in scan coordinates [Å].
+        energy: kinetic energy of the electrons [eV].
+        semi_angle: convergence semi-angle [rad].
+        run: how it was made.
+        config: configuration that it was made with.
+        versions: of the software, filled in when the file is written.
+        counts: of knowns and unknowns; None where nobody counted.
+    """
+
+    phase: NDArray[np.float32]
+    probe: NDArray[np.complex64]
+    loss: NDArray[np.float64]
+    slice_depths: tuple[float, ...]
+    sampling: tuple[float, float]
+    origin: tuple[float, float]
+    energy: float
+    semi_angle: float
+    run: Run
+    config: dict[str, Any]
+    versions: dict[str, Any] | None = None
+    counts: Counts | None = None
+
+    @property
+    def grid(self) -> Grid:
+        """Shape and sampling of one slice."""
+        _, y, x = self.phase.shape
+        return Grid((y, x), self.sampling)
+
+
+def write_reconstruction(path: str | Path, result: Reconstruction) -> None:
+    """Write a reconstruction file."""
+    with create_hdf5(path, FORMAT) as file:
+        file.create_dataset("phase", data=np.asarray(result.phase, np.float32), **LOSSLESS)
+        file["phase"].attrs["units"] = "rad"
+        for axis, label in enumerate(("slice", "y", "x")):
+            file["phase"].dims[axis].label = label
+        file["probe"] = np.asarray(result.probe, np.complex64)
+        file["loss"] = np.asarray(result.loss, np.float64)
+        file["slice_depths_angstrom"] = np.array(result.slice_depths)
+        file.attrs["sampling_angstrom"] = result.sampling
+        file.attrs["origin_angstrom"] = result.origin
+        file.attrs["energy_ev"] = result.energy
+        file.attrs["semi_angle_rad"] = result.semi_angle
+        file.attrs["epochs"] = len(result.loss)
+        file.attrs["config"] = json.dumps(result.config, sort_keys=True)
+        file.attrs["versions"] = json.dumps(result.versions or provenance(), sort_keys=True)
+        file.attrs.update(asdict(result.run))
+        if result.counts is not None:
+            file.create_group("counts").attrs.update(asdict(result.counts))
+
+
+def read_reconstruction(path: str | Path) -> Reconstruction:
+    """Read a reconstruction file.
+
+    Raises:
+        StudyError: the file, or what is wrong in it.
+    """
+    with open_hdf5(path, FORMAT) as file:
+        phase = read_array(file, "phase", ("slices", "y", "x")).astype(np.float32, copy=False)
+        dy, dx = read_numbers(file, "sampling_angstrom", 2, 1e-3, 10)
+        y, x = read_numbers(file, "origin_angstrom", 2)
+        return Reconstruction(
+            phase=phase,
+            probe=read_array(file, "probe", ("y", "x"), "c").astype(np.complex64, copy=False),
+            loss=read_array(file, "loss", ("epochs",)),
+            slice_depths=tuple(read_array(file, "slice_depths_angstrom", (len(phase),)).tolist()),
+            sampling=(dy, dx),
+            origin=(y, x),
+            energy=read_number(file, "energy_ev"),
+            semi_angle=read_number(file, "semi_angle_rad"),
+            run=_read_run(file),
+            config=_read_json(file, "config"),
+            versions=_read_json(file, "versions"),
+            counts=_read_counts(file["counts"]) if "counts" in file else None,
+        )
+
+
+def _read_run(file: Any) -> Run:
+    return Run(
+        basis=read_text(file, "basis"),
+        stored_values=int(read_number(file, "stored_values", 1)),
+        device=read_text(file, "device"),
+        seed=int(read_number(file, "seed")),
+        seconds_per_epoch=read_number(file, "seconds_per_epoch", 0),
+        processor_seconds_per_epoch=read_number(file, "processor_seconds_per_epoch", 0),
+        patterns_per_second=read_number(file, "patterns_per_second", 0),
+        peak_memory_bytes=int(read_number(file, "peak_memory_bytes", 0)),
+        pattern_pixels=int(read_number(file, "pattern_pixels", 1)),
+        wave_pixels=int(read_number(file, "wave_pixels", 1)),
+    )
+
+
+def _read_counts(group: Any) -> Counts:
+    return Counts(**{f.name: int(read_number(group, f.name, 0)) for f in fields(Counts)})
+
+
+def _read_json(file: Any, key: str) -> dict[str, Any]:
+    text = read_text(file, key)
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        value = None
+    if not isinstance(value, dict):
+        raise StudyError(
+            f"{file.filename}: the attribute '{key}' is {text[:40]!r}; allowed: a JSON object"
+        )
+    return value

@@ -1,0 +1,195 @@
+"""The reconstruction: from stored numbers to the phase of each slice."""
+
+import logging
+import math
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from ptychobasis.bases.compressed_file import Compressed
+from ptychobasis.compute.devices import choose_device
+from ptychobasis.core.errors import StudyError
+from ptychobasis.reconstruction.checkpoint import Checkpoint
+from ptychobasis.reconstruction.descent import State, run_epoch, start_state
+from ptychobasis.reconstruction.focus import focus
+from ptychobasis.reconstruction.objective import Problem, prepare
+from ptychobasis.reconstruction.processes import ALONE, Team
+from ptychobasis.reconstruction.result_file import Reconstruction, Run
+from ptychobasis.reconstruction.settings import ReconstructionConfig
+
+log = logging.getLogger(__name__)
+
+Watch = Callable[[int, torch.Tensor, float], None]  # epoch, phase, seconds so far
+
+_GROWTH = 1.2  # a loss this many times that of the start,
+_MISFIT = 0.1  # and this share of what was stored, is not coming back
+_PATIENCE = 5  # after this many epochs
+
+
+def reconstruct(
+    data: Compressed,
+    settings: ReconstructionConfig,
+    seed: int,
+    device: torch.device | None = None,
+    checkpoint: Checkpoint | None = None,
+    watch: Watch | None = None,
+    team: Team = ALONE,
+) -> Reconstruction:
+    """Find the phase of each slice whose patterns give the stored numbers.
+
+    The probe is that of aperture and defocus, at sub-pixel positions, and known unless
+    `settings.probe` says otherwise. Steps are those of `ptychobasis.reconstruction.descent`.
+
+    Args:
+        data: what was stored.
+        settings: how to reconstruct.
+        seed: of the start and of the order of the positions.
+        device: where to compute; None chooses by the settings.
+        checkpoint: where to keep the state; a run that was killed goes on from there and, on
+            the CPU, ends with the very bits of one that was not.
+        watch: called after each epoch with the phase and the seconds spent so far.
+        team: the processes that share the work; each calls this function and gets the result,
+            the first of them reads and writes checkpoints.
+
+    Raises:
+        StudyError: the reconstruction diverges, or settings and data do not go together.
+    """
+    torch.manual_seed(seed)
+    device = device or choose_device(settings.device)
+    with _threads_for_chunks() as threads:
+        problem = prepare(data, settings, device, threads, team)
+        content = checkpoint.load() if checkpoint is not None and team.rank == 0 else None
+        content = team.told(content, device)
+        defocus = None if content else focus(problem, settings, seed)
+        state = start_state(problem, settings, seed, defocus)
+        if checkpoint is not None and content is not None:
+            state.restore(content)
+            log.info("going on after epoch %d, from %s", len(state.losses), checkpoint.path)
+        _run(state, problem, settings, checkpoint if team.rank == 0 else None, watch)
+    return _result(data, settings, problem, state, seed)
+
+
+def _result(
+    data: Compressed,
+    settings: ReconstructionConfig,
+    problem: Problem,
+    state: State,
+    seed: int,
+) -> Reconstruction:
+    """What is kept of a run that came to its end."""
+    seconds, windows = state.seconds / settings.epochs, problem.model.windows
+    device, team = problem.model.device, problem.team
+    run = Run(
+        basis=data.basis.name,
+        stored_values=data.basis.size,
+        device=_device_name(device, team.size),
+        seed=seed,
+        seconds_per_epoch=seconds,
+        processor_seconds_per_epoch=team.sum(state.processor, device) / settings.epochs,
+        patterns_per_second=len(data.positions) / seconds,
+        peak_memory_bytes=_peak_memory(device),
+        pattern_pixels=math.prod(problem.detector.shape),
+        wave_pixels=math.prod(windows.grid.shape),
+    )
+    return Reconstruction(
+        phase=state.phase.detach().cpu().numpy(),
+        probe=_picture(state.spectrum),
+        loss=np.array(state.losses),
+        slice_depths=tuple(settings.slice_depths_angstrom),
+        sampling=windows.grid.sampling,
+        origin=windows.origin,
+        energy=data.optics.energy,
+        semi_angle=data.optics.semi_angle,
+        run=run,
+        config=settings.model_dump(mode="json", exclude={"checkpoint_seconds"}),
+        counts=problem.counts,
+    )
+
+
+@contextmanager
+def _threads_for_chunks() -> Iterator[int]:
+    """Take torch's threads for the engine's chunks: single operations are too small for them."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield threads
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _run(
+    state: State,
+    problem: Problem,
+    settings: ReconstructionConfig,
+    checkpoint: Checkpoint | None,
+    watch: Watch | None,
+) -> None:
+    """Bring the state to the last epoch."""
+    epochs, saved = settings.epochs, time.monotonic()
+    bar = tqdm(total=epochs, initial=len(state.losses), unit="epoch",
+               disable=not sys.stderr.isatty())  # fmt: skip
+    with bar:
+        while len(state.losses) < epochs:
+            with _timed(state, on_cpu=problem.model.device.type == "cpu"):
+                state.losses.append(run_epoch(state, problem, settings))
+            _stop_if_diverged(state)
+            bar.update()
+            bar.set_postfix(loss=f"{state.losses[-1]:.3e}")
+            done = len(state.losses)
+            if done % max(1, epochs // 10) == 0 or done in (1, epochs):
+                log.info("epoch %d of %d: loss %.4e", done, epochs, state.losses[-1])
+            if checkpoint is not None and time.monotonic() - saved >= checkpoint.seconds:
+                checkpoint.save(state.content())
+                saved = time.monotonic()
+            if watch is not None:
+                watch(done, state.phase, state.seconds)
+
+
+@contextmanager
+def _timed(state: State, on_cpu: bool) -> Iterator[None]:
+    """Add to the state's times."""
+    wall, processor = time.perf_counter(), time.process_time()
+    yield
+    passed = time.perf_counter() - wall
+    state.seconds += passed
+    state.processor += time.process_time() - processor if on_cpu else passed
+
+
+def _stop_if_diverged(state: State) -> None:
+    """Stop where the object explains the data worse than the empty one that it began as.
+
+    Data that an empty object explains well (a weak sample) may do so for a while: the first
+    steps are large.
+    """
+    last, epochs, start = state.losses[-1], len(state.losses), state.start or math.inf
+    grown = epochs >= _PATIENCE and last > max(_GROWTH * start, _MISFIT)
+    if grown or not math.isfinite(last):
+        raise StudyError(
+            f"the reconstruction diverged: loss {last:.3g} after {epochs} epochs, {start:.3g} at "
+            "the start; allowed: a smaller 'reconstruction.step_rad', also for this sweep alone, "
+            "or the sweep without this size"
+        )
+
+
+def _picture(spectrum: torch.Tensor) -> np.ndarray:
+    """The probe in real space, centred, for the result file."""
+    return np.fft.fftshift(np.fft.ifft2(spectrum.cpu().numpy(), norm="ortho")).astype(np.complex64)
+
+
+def _device_name(device: torch.device, count: int) -> str:
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    return name if count == 1 else f"{count} x {name}"
+
+
+def _peak_memory(device: torch.device) -> int:
+    """Largest memory held so far [bytes], of the GPU or of this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,0 +1,52 @@
+"""Keys of the configuration: how to reconstruct."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ptychobasis.core.section import Count, Counts, Device, Lengths, NonNegative, Positive, Section
+
+
+class ReconstructionConfig(Section):
+    """From stored numbers to the phase of each slice."""
+
+    slice_depths_angstrom: Annotated[tuple[NonNegative, ...], Field(min_length=1)] = (0.0,)
+    """Depths of the slices below the entrance surface, ascending [Å]."""
+    model_pixels: Literal["auto"] | Counts | None = "auto"
+    """Pixels (y, x) of the model's patterns; auto: those that the sample scatters to; null: all."""
+    window_angstrom: Literal["auto"] | Lengths | None = "auto"
+    """Window (y, x) of the model's waves [Å]; auto: what holds the probe; null: the detector's."""
+    loss: Literal["intensity", "amplitude"] = "intensity"
+    """What is compared: stored numbers, or their roots (for bases that store pixels)."""
+    dark_field: Literal["none", "donut", "bins", "pixels"] = "none"
+    """Masks outside the stored ones whose coefficients are to be zero."""
+    epochs: Count = 30
+    """Visits of every scan position."""
+    batch: Count = 32
+    """Scan positions per step."""
+    step_rad: Positive = 0.2
+    """Largest change of phase by the first step [rad]; decays as half a cosine."""
+    positivity: bool = True
+    """Keep the phase at or above zero after each step."""
+    smoothness_along_beam: NonNegative = 0.0
+    """Weight of the difference of neighbouring slices, relative to that of the data; 0: none."""
+    total_variation: NonNegative = 0.003
+    """Weight of the phase's slope within each slice, relative to that of the data; 0: none."""
+    band_limit_per_angstrom: Positive | None = None
+    """Frequency beyond which the phase is zeroed after each step [1/Å]; null: none."""
+    probe: Literal["known", "joint"] = "known"
+    """Whether the probe is that of the optics, or optimised together with the object."""
+    probe_defocus_angstrom: float | None = None
+    """Defocus of the probe at the start [Å]; null: the data set's."""
+    focus_search_angstrom: NonNegative = 0.0
+    """Search the defocus this far around that of the start first [Å]; 0: do not."""
+    probe_step: Positive = 0.02
+    """Largest change of a joint probe's spectrum by its first step, as a share of its maximum."""
+    probe_start_epoch: Annotated[int, Field(ge=0)] = 20
+    """Epochs before a joint probe starts to change."""
+    probe_band_limit: bool = True
+    """Keep a joint probe's spectrum within the condenser aperture."""
+    checkpoint_seconds: NonNegative = 30.0
+    """Time between checkpoints [s]; a reconstruction that was killed goes on from the last."""
+    device: Device = "auto"
+    """Where to compute; auto takes a GPU where there is one."""

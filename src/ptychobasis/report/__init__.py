@@ -1,0 +1,1 @@
+"""What people see: tables, pages, figures, archives."""

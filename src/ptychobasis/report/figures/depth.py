@@ -1,0 +1,94 @@
+"""Figure 6: which true slices each reconstructed slice holds, and what slices do not share."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from numpy.typing import NDArray
+
+from ptychobasis.evaluation.compare import Measure
+from ptychobasis.evaluation.depth import in_band, own_part
+from ptychobasis.evaluation.field import Picture
+from ptychobasis.report.figures.style import bare, new_figure, scale_bar
+
+_COLOURS = "RdBu_r"
+
+
+def own_picture(picture: Picture, measure: Measure) -> Picture:
+    """What the slices of a picture do not share, within the band of the evaluation."""
+    return replace(picture, phase=own_part(in_band(picture.phase, picture.sampling, measure)))
+
+
+def draw_depth(
+    table: pd.DataFrame,
+    pictures: Mapping[str, tuple[str, Picture]],
+    true: Picture,
+    depths: Sequence[float],
+) -> Figure:
+    """Draw a row for each reconstruction, and the truth below.
+
+    Args:
+        table: from `depth.depth_table`.
+        pictures: title and `own_picture` of each row, by sweep/size.
+        true: the `own_picture` of the true potential.
+        depths: of the slices [Å].
+    """
+    left, right, bottom, top = true.extent
+    height, aspect = 1.3, (bottom - top) / (right - left)
+    figure = new_figure(
+        height * (1 + len(depths) / aspect) + 1.6, height * (len(pictures) + 1) + 0.6
+    )
+    figure.set_layout_engine("compressed")  # pictures of fixed aspect
+    grid = figure.subplots(
+        len(pictures) + 1, len(depths) + 1, squeeze=False,
+        gridspec_kw={"width_ratios": [1.0] + [1 / aspect] * len(depths)},
+    )  # fmt: skip
+    limit = float(np.percentile(np.abs(true.phase), 99.7))
+    label = table["sweep"] + "/" + table["size"]
+    for row, (name, (title, picture)) in zip(grid, pictures.items(), strict=False):
+        rows = table[label == name]
+        _draw_matrix(row[0], _matrix(rows, len(depths)))
+        row[0].set_xlabel(f"true slice (± {rows['share_error'].max():.2f})")
+        row[0].set_ylabel(f"{title}\n\nslice")
+        _draw_slices(row[1:], picture, limit)
+    image = _draw_slices(grid[-1, 1:], true, limit)
+    grid[-1, 0].set_axis_off()
+    grid[-1, 1].set_ylabel("true\npotential")
+    grid[0, 0].set_title("share")
+    for axes, depth in zip(grid[0, 1:], depths, strict=True):
+        axes.set_title(f"own part, {depth:g} Å")
+    scale_bar(grid[0, 1], 5, "5 Å", "black")
+    figure.colorbar(image, ax=grid, label="phase [rad]", shrink=0.6, aspect=30, extend="both")
+    return figure
+
+
+def _matrix(rows: pd.DataFrame, slices: int) -> NDArray[np.float64]:
+    """Shares ``(slice, true slice)`` of one reconstruction."""
+    matrix = np.zeros((slices, slices))
+    matrix[rows["slice"], rows["true_slice"]] = rows["share"]
+    return matrix
+
+
+def _draw_matrix(axes: Axes, matrix: NDArray[np.float64]) -> None:
+    axes.imshow(matrix, cmap=_COLOURS, vmin=-1, vmax=1)
+    for (i, j), value in np.ndenumerate(matrix):
+        shade = "white" if abs(value) > 0.6 else "black"
+        size = min(8, 24 / len(matrix) + 1)
+        axes.text(j, i, f"{value:.2f}", ha="center", va="center", color=shade, fontsize=size)
+    ticks = range(len(matrix))
+    axes.set_xticks(ticks, [str(i + 1) for i in ticks])
+    axes.set_yticks(ticks, [str(i + 1) for i in ticks])
+
+
+def _draw_slices(row: Iterable[Axes], picture: Picture, limit: float) -> AxesImage:
+    for axes, phase in zip(row, picture.phase, strict=True):
+        bare(axes)
+        image = axes.imshow(
+            phase, cmap=_COLOURS, vmin=-limit, vmax=limit, extent=picture.extent,
+            interpolation="bicubic",
+        )  # fmt: skip
+    return image

@@ -1,0 +1,76 @@
+"""Figure 7: probes that were optimised with the object, beside the true one."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle
+from numpy.typing import NDArray
+
+from ptychobasis.core.grid import Grid
+from ptychobasis.core.optics import Optics
+from ptychobasis.evaluation.probe_error import compare_probes, true_probe
+from ptychobasis.reconstruction.result_file import Reconstruction
+from ptychobasis.report.figures.style import bare, label_panel, new_figure, scale_bar
+
+_SHOWN = 6.0  # [Å] to either side
+_RADII = 2.5  # of the aperture to either side
+
+
+def draw_probes(results: Mapping[str, Reconstruction], optics: Optics) -> Figure:
+    """Draw the modulus of each probe in real space, above, and of its spectrum, below.
+
+    Args:
+        results: reconstructions by the title of their column.
+        optics: of the true probe, which is the first column.
+    """
+    first = next(iter(results.values()))
+    grid = Grid((first.probe.shape[0], first.probe.shape[1]), first.sampling)
+    columns = {"true": (true_probe(grid, optics), grid.sampling, "")}
+    for title, result in results.items():
+        error = compare_probes(result.probe, result.sampling, optics)
+        text = f"{100 * error.outside:.1f} % outside\ndistance {error.distance:.2f}\n"
+        text += f"focus {error.defocus:+.1f} Å"
+        columns[title] = (result.probe, result.sampling, text)
+    figure = new_figure(1.35 * len(columns), 3.3)
+    panels = figure.subplots(2, len(columns), squeeze=False)
+    brightest = np.abs(columns["true"][0]).max()
+    for (title, (probe, sampling, text)), (above, below) in zip(
+        columns.items(), panels.T, strict=True
+    ):
+        above.set_title(title, fontsize=8)
+        _draw_wave(above, np.abs(probe) / brightest, sampling)
+        _draw_spectrum(below, probe, sampling, optics.aperture)
+        below.set_xlabel(text, fontsize=7.5)
+    scale_bar(panels[0, 0], 2, "2 Å")
+    for letter, axes in zip("ab", panels[:, 0], strict=True):
+        label_panel(axes, letter, "white")
+    return figure
+
+
+def _draw_wave(axes: Axes, modulus: NDArray[np.floating], sampling: tuple[float, float]) -> None:
+    (ny, nx), (dy, dx) = modulus.shape, sampling
+    top, left = (-(n // 2 + 0.5) * d for n, d in ((ny, dy), (nx, dx)))
+    extent = (left, left + nx * dx, top + ny * dy, top)
+    axes.imshow(modulus, cmap="magma", vmin=0, vmax=1, extent=extent)
+    axes.set_xlim(-_SHOWN, _SHOWN)
+    axes.set_ylim(_SHOWN, -_SHOWN)
+    bare(axes)
+
+
+def _draw_spectrum(
+    axes: Axes, probe: NDArray[np.complexfloating], sampling: tuple[float, float], aperture: float
+) -> None:
+    """The modulus in units of its mean within the aperture, which is a circle."""
+    grid = Grid((probe.shape[0], probe.shape[1]), sampling)
+    spectrum = np.abs(np.fft.fftshift(np.fft.fft2(np.fft.ifftshift(probe))))
+    ky, kx = grid.frequencies()
+    inside = np.hypot(ky, kx) <= aperture
+    dy, dx = grid.reciprocal_sampling
+    extent = (kx.min() - dx / 2, kx.max() + dx / 2, ky.max() + dy / 2, ky.min() - dy / 2)
+    axes.imshow(spectrum / spectrum[inside].mean(), cmap="magma", vmin=0, vmax=1.5, extent=extent)
+    axes.add_patch(Circle((0, 0), aperture, fill=False, ec="white", lw=0.6, ls=":"))
+    axes.set_xlim(-_RADII * aperture, _RADII * aperture)
+    axes.set_ylim(_RADII * aperture, -_RADII * aperture)
+    bare(axes)

@@ -1,0 +1,1 @@
+"""From atoms to diffraction patterns, by abTEM: the first of two witnesses."""

@@ -1,0 +1,54 @@
+"""The average over frozen-phonon configurations, each a data set of its own."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ptychobasis.data.dataset import Dataset, Truth, read_dataset, write_dataset
+from ptychobasis.simulation.noise import add_dose
+
+
+def average_configurations(
+    paths: Sequence[str | Path],
+    output: str | Path,
+    electrons: float | None = None,
+    seed: int = 0,
+    about: Mapping[str, Any] | None = None,
+) -> None:
+    """Average patterns incoherently, and potentials, over configurations; add noise if asked.
+
+    Args:
+        paths: one data set for each configuration, of the same scan.
+        output: the data set to write.
+        electrons: incident electrons per pattern of Poisson noise; None adds none.
+        seed: of the noise.
+        about: configuration to keep with the data.
+    """
+    members = [read_dataset(path) for path in paths]
+    first = members[0]
+    truth = _mean_truth(members)
+    patterns = _mean_blocks(members, electrons, np.random.default_rng(seed))
+    write_dataset(output, first.optics, first.positions, patterns, truth, about)
+
+
+def _mean_blocks(
+    members: Sequence[Dataset], electrons: float | None, generator: np.random.Generator
+) -> Iterator[NDArray[np.floating]]:
+    for blocks in zip(*(member.blocks() for member in members), strict=True):
+        mean = sum(block.astype(np.float64) for _, block in blocks) / len(members)
+        yield mean if electrons is None else add_dose(mean, electrons, generator)
+
+
+def _mean_truth(members: Sequence[Dataset]) -> Truth | None:
+    first = members[0].truth
+    if first is None:
+        return None
+    total = np.zeros(first.potential.shape)
+    for member in members:
+        if member.truth is not None:
+            total += member.truth.potential
+    mean = (total / len(members)).astype(np.float32)
+    return Truth(mean, first.sampling, first.origin, first.slice_thickness)

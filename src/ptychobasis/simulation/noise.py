@@ -1,0 +1,75 @@
+"""Counted electrons: a data set without noise, recorded with a dose."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from ptychobasis.core.errors import StudyError
+from ptychobasis.data.blocks import stored_bytes
+from ptychobasis.data.dataset import Dataset, write_dataset
+from ptychobasis.simulation.abtem_scan import Float
+
+_MOST = np.iinfo(np.uint16).max
+
+
+class CountBytes(NamedTuple):
+    """What the counts of one pattern take [bytes].
+
+    Attributes:
+        raw: as they come, two bytes each.
+        lossless: on disk, with a lossless filter.
+    """
+
+    raw: float
+    lossless: float
+
+
+def count_electrons(dataset: Dataset, path: str | Path, electrons: float, seed: int) -> None:
+    """Write Poisson counts of every pattern as a data set of 16-bit integers.
+
+    All that is compressed from that file has the same noise, whatever pixels it looks at.
+
+    Args:
+        dataset: patterns without noise, as fractions of the incident electrons.
+        path: of the data set to write; it holds no truth.
+        electrons: incident per pattern.
+        seed: of the noise.
+
+    Raises:
+        StudyError: a pixel counts more electrons than 16 bits hold.
+    """
+    generator = np.random.default_rng(seed)
+    counts = (generator.poisson(block * electrons) for _, block in dataset.blocks())
+    blocks = _in_16_bits(counts, electrons)
+    write_dataset(path, dataset.optics, dataset.positions, blocks, electrons=electrons)
+
+
+def bytes_of_counts(path: str | Path) -> CountBytes:
+    """What the patterns that `count_electrons` wrote take, each."""
+    with h5py.File(path, "r") as file:
+        patterns = file["patterns"]
+        points = patterns.shape[0] * patterns.shape[1]
+        raw = patterns.size * patterns.dtype.itemsize / points
+    return CountBytes(raw, stored_bytes(path, "patterns") / points)
+
+
+def _in_16_bits(
+    blocks: Iterable[NDArray[np.integer]], electrons: float
+) -> Iterator[NDArray[np.uint16]]:
+    for block in blocks:
+        if block.max() > _MOST:
+            raise StudyError(
+                f"{electrons:g} electrons per pattern put {block.max()} of them into one pixel; "
+                f"allowed: a dose that leaves no more than {_MOST}, what 16 bits hold"
+            )
+        yield block.astype(np.uint16)
+
+
+def add_dose(patterns: Float, electrons: float, generator: np.random.Generator) -> Float:
+    """Poisson noise: the fraction of `electrons` counted in each pixel."""
+    counts = generator.poisson(np.maximum(patterns, 0) * electrons)
+    return (counts / electrons).astype(np.float32)

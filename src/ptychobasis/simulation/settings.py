@@ -1,0 +1,123 @@
+"""The blocks of a configuration that describe the sample, how it is recorded and compressed."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ptychobasis.core.section import Count, Counts, Device, Lengths, NonNegative, Positive, Section
+
+WIDER = 1.15  # windows of the waves over those of the detector, see benchmarks/simulation.py
+
+
+class Dislocation(Section):
+    """A 60° dislocation in silicon, split into 30° and 90° partials and seen end-on."""
+
+    lattice_constant_angstrom: Positive = 5.431
+    """Lattice constant a of silicon [Å]."""
+    partial_separation: Count = 4
+    """Width of the stacking fault between the partials, in glide distances a √6 / 4."""
+    line_period: Count = 2
+    """Repeats a / √2 along the line that relax together; 2 lets the cores dimerise."""
+    relax_radius_angstrom: Positive = 25.0
+    """Atoms nearer than this to the fault are relaxed [Å]."""
+    force_tolerance_ev_per_angstrom: Positive = 0.01
+    """Largest force left on a relaxed atom [eV/Å]."""
+    size_angstrom: Lengths | None = None
+    """Size of the block along (y, x) [Å]; null fits scan and window."""
+
+
+class CrystalFile(Section):
+    """Any crystal that ASE can read."""
+
+    path: Path
+    """CIF or any other structure file that ASE reads."""
+    zone_axis: tuple[int, int, int] = (0, 0, 1)
+    """Direction [u, v, w] of the crystal along the beam."""
+    size_angstrom: Lengths | None = None
+    """Size of the block along (y, x) [Å]; null tiles the cell until scan and window fit."""
+
+
+class Substitution(Section):
+    """Sites of one element that hold another one, at random: an alloy, or a layer of it."""
+
+    element: str
+    """Element that is put in."""
+    replaces: str
+    """Element that is taken out."""
+    share: Annotated[float, Field(gt=0, le=1)]
+    """Share of the sites that are replaced, chosen by the seed."""
+    depth_angstrom: tuple[NonNegative, Positive] | None = None
+    """Depths from, to below the entrance surface where sites are replaced [Å]; null: all."""
+
+
+class Crystal(Section):
+    """The sample; exactly one of `dislocation` and `file`."""
+
+    dislocation: Dislocation | None = None
+    """A dislocation in silicon, built and relaxed."""
+    file: CrystalFile | None = None
+    """A crystal from a file."""
+    repeats: Count
+    """Periods of the crystal along the beam; a / √2 each for the dislocation."""
+    substitution: Substitution | None = None
+    """Another element on some of the sites, so that slices differ."""
+
+
+class Microscope(Section):
+    """What forms the probe."""
+
+    voltage_kv: Annotated[float, Field(ge=1, le=3000)]
+    """Accelerating voltage [kV]."""
+    semi_angle_mrad: Annotated[float, Field(gt=0, le=200)]
+    """Convergence semi-angle [mrad]."""
+    defocus_angstrom: float = 0.0
+    """Distance of the focus below the entrance surface [Å]; > 0 is underfocus."""
+
+
+class Scan(Section):
+    """Where the probe stands."""
+
+    shape: Counts
+    """Scan positions along (y, x)."""
+    step_angstrom: Lengths = (1.0, 1.0)
+    """Distance between neighbouring positions along (y, x) [Å]."""
+    centre_angstrom: tuple[float, float] | None = None
+    """Centre of the scan (y, x), from the centre of the crystal [Å]; null is [0, 0]."""
+
+
+class Detector(Section):
+    """What records the patterns."""
+
+    window_angstrom: Lengths
+    """Real-space window along (y, x) [Å]; one detector pixel is 1 / window [1/Å]."""
+    pixels: Counts
+    """Detector pixels along (y, x)."""
+
+
+class FrozenPhonons(Section):
+    """Thermal motion, as an average over still pictures."""
+
+    configurations: Count = 1
+    """Independent sets of displaced atoms that each pattern is the mean of."""
+    sigma_angstrom: dict[str, NonNegative]
+    """Root mean square displacement along one axis of each element [Å]; 0 holds it still."""
+
+
+class Simulation(Section):
+    """How abTEM computes the patterns."""
+
+    sampling_angstrom: Positive
+    """Pixel of the simulated wave [Å]; a whole number of them fills the window."""
+    slice_thickness_angstrom: Positive = 2.0
+    """Thickness of a slice of the simulated potential [Å]."""
+    parametrization: Literal["lobato", "kirkland", "peng"] = "lobato"
+    """Parametrization of the atomic potentials."""
+    frozen_phonons: FrozenPhonons
+    """Thermal motion."""
+    dose_electrons_per_angstrom2: Positive | None = None
+    """Dose [electrons/Å²] of Poisson noise; null leaves the patterns free of noise."""
+    batch: Count = 16
+    """Probes that are propagated together."""
+    device: Device = "auto"
+    """Where to compute; auto takes a GPU where there is one."""

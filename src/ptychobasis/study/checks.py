@@ -1,0 +1,255 @@
+"""What no single key can tell: checks between the keys of a study, made before any job."""
+
+import math
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+from ase.data import chemical_symbols
+
+from ptychobasis.bases.disc_functions import complete_zernike_orders
+from ptychobasis.bases.registry import BASES, SIZELESS
+from ptychobasis.core.errors import nearest
+from ptychobasis.simulation.settings import Crystal, Substitution
+from ptychobasis.study.geometry_checks import GEOMETRY, owner
+from ptychobasis.study.schema import Study, Sweep
+
+# the rest of a study describes the simulation, which a ready data set replaces
+_SIMULATED = ("crystal", "microscope", "scan", "detector", "simulation")
+_IDENTITIES = ("pixels", "bright-field")
+
+
+def problems(study: Study) -> list[str]:
+    """All that does not go together, each as 'key is ...; allowed: ...'.
+
+    Checks that compute with the geometry wait until everything else is sound.
+    """
+    stages = (
+        (_parts, _files),
+        (_seeds, _crystal, _elements, _sweeps, _labels, _slices, _losses),
+        *GEOMETRY,
+    )
+    for stage in stages:
+        found = list(dict.fromkeys(problem for check in stage for problem in check(study)))
+        if found:
+            return found
+    return []
+
+
+def _parts(study: Study) -> Iterator[str]:
+    present = [name for name in _SIMULATED if getattr(study, name) is not None]
+    if study.dataset.file is not None:
+        for name in present:
+            yield (
+                f"{name} is given beside dataset.file, which brings its own calibration; "
+                f"allowed: one of the two, the other null"
+            )
+        return
+    for name in _SIMULATED:
+        if name not in present:
+            yield f"{name} is missing; allowed: its keys, or a ready data set in dataset.file"
+    if study.crystal and bool(study.crystal.dislocation) == bool(study.crystal.file):
+        both = study.crystal.file is not None
+        which = "both dislocation and file" if both else "neither dislocation nor file"
+        yield (
+            f"crystal holds {which}; allowed: exactly one "
+            "(an overlay switches the other off with null)"
+        )
+
+
+def _files(study: Study) -> Iterator[str]:
+    paths = {"dataset.file": study.dataset.file}
+    if study.crystal and study.crystal.file:
+        paths["crystal.file.path"] = study.crystal.file.path
+    for name, sweep in study.sweeps.items():
+        paths[f"sweeps.{name}.masks_file"] = sweep.masks_file
+    for key, path in paths.items():
+        if path is not None and not path.is_file():
+            yield (
+                f"{key} is '{path}', which is no file; allowed: a path that starts at the "
+                f"folder where snakemake is run{_near_file(path)}"
+            )
+
+
+def _near_file(path: Path) -> str:
+    folder = path.parent
+    return nearest(path.name, [p.name for p in folder.iterdir()]) if folder.is_dir() else ""
+
+
+def _seeds(study: Study) -> Iterator[str]:
+    if len(set(study.seeds)) < len(study.seeds):
+        yield f"seeds is {list(study.seeds)}; allowed: each seed once"
+
+
+def _crystal(study: Study) -> Iterator[str]:
+    if study.crystal is None:
+        return
+    line, file, repeats = study.crystal.dislocation, study.crystal.file, study.crystal.repeats
+    if line and repeats % line.line_period:
+        yield (
+            f"crystal.repeats is {repeats}; allowed: multiples of "
+            f"crystal.dislocation.line_period = {line.line_period}"
+        )
+    if file and not any(file.zone_axis):
+        yield "crystal.file.zone_axis is [0, 0, 0]; allowed: a direction such as [0, 0, 1]"
+
+
+def _elements(study: Study) -> Iterator[str]:
+    """Elements are there, and each has its thermal motion."""
+    if study.simulation is None or study.crystal is None:
+        return
+    key = "simulation.frozen_phonons.sigma_angstrom"
+    given = study.simulation.frozen_phonons.sigma_angstrom
+    for symbol in given:
+        yield from _symbol(symbol, f"{key}.{symbol} is no element")
+    try:
+        elements = _elements_of(study.crystal)
+    except Exception as error:  # ASE's readers raise whatever befalls them
+        reason = " ".join(str(error).split()) or type(error).__name__
+        yield (
+            f"crystal.file.path cannot be read ({reason}); allowed: a structure file that ASE reads"
+        )
+        return
+    if study.crystal.substitution:
+        yield from _substitution(study.crystal, study.crystal.substitution, elements)
+        elements = elements | {study.crystal.substitution.element}
+    missing = sorted(elements - set(given))
+    if missing:
+        yield (
+            f"{key} lacks {', '.join(missing)}; allowed: a displacement [Å] for each element of "
+            "the crystal, 0 for one at rest"
+        )
+
+
+def _symbol(symbol: str, what: str) -> Iterator[str]:
+    symbols = chemical_symbols[1:]
+    if symbol not in symbols:
+        yield f"{what}; allowed: chemical symbols such as Si{nearest(symbol.title(), symbols)}"
+
+
+def _substitution(crystal: Crystal, chosen: Substitution, elements: set[str]) -> Iterator[str]:
+    key = "crystal.substitution"
+    yield from _symbol(chosen.element, f"{key}.element is '{chosen.element}', which is no element")
+    if chosen.replaces not in elements:
+        yield (
+            f"{key}.replaces is '{chosen.replaces}'; allowed: an element of the crystal, "
+            f"{', '.join(sorted(elements))}{nearest(chosen.replaces.title(), elements)}"
+        )
+    if chosen.element == chosen.replaces:
+        yield f"{key}.element is what it replaces, '{chosen.element}'; allowed: another element"
+    low, high = chosen.depth_angstrom or (0.0, math.inf)
+    if low >= high:
+        yield f"{key}.depth_angstrom is {[low, high]}; allowed: ascending depths"
+    elif low >= _thickness(crystal):
+        yield (
+            f"{key}.depth_angstrom starts at {low:g} Å; allowed: less than the crystal's "
+            f"thickness, {_thickness(crystal):.2f} Å"
+        )
+
+
+def _elements_of(crystal: Crystal) -> set[str]:
+    """Elements before any substitution."""
+    if crystal.file is None:
+        return {"Si"}
+    import ase.io  # noqa: PLC0415  (takes longer than all else that reads a configuration)
+
+    (atoms,) = ase.io.iread(crystal.file.path, index=-1)
+    return set(atoms.get_chemical_symbols())
+
+
+def _sweeps(study: Study) -> Iterator[str]:
+    for name, sweep in study.sweeps.items():
+        yield from _sweep(f"sweeps.{name}", sweep)
+        if sweep.dose_electrons_per_angstrom2 is not None:
+            yield from _dose(study, f"sweeps.{name}.dose_electrons_per_angstrom2")
+
+
+def _sweep(key: str, sweep: Sweep) -> Iterator[str]:
+    if sweep.basis not in BASES:
+        yield (
+            f"{key}.basis is '{sweep.basis}'; allowed: {', '.join(BASES)}"
+            f"{nearest(sweep.basis, BASES)}"
+        )
+        return
+    if sweep.sizes and sweep.basis in SIZELESS:
+        yield f"{key}.sizes is given; allowed: no sizes for the basis '{sweep.basis}'"
+    if not sweep.sizes and sweep.basis not in SIZELESS:
+        yield f"{key}.sizes is missing; allowed: at least one size for the basis '{sweep.basis}'"
+    if len(set(sweep.sizes)) < len(sweep.sizes):
+        yield f"{key}.sizes is {list(sweep.sizes)}; allowed: each size once"
+    if (sweep.masks_file is None) == (sweep.basis == "file"):
+        state = "given" if sweep.masks_file else "missing"
+        yield f"{key}.masks_file is {state}; allowed: a file of masks with the basis 'file' only"
+    if sweep.basis != "zernike" and not sweep.complete_orders:
+        yield f"{key}.complete_orders is false; allowed: true, except for the basis 'zernike'"
+    if sweep.basis == "zernike" and sweep.complete_orders:
+        for size in sweep.sizes:
+            complete = complete_zernike_orders(size + 50)
+            if size not in complete:
+                below = [count for count in complete if count < size][-1]
+                above = next(count for count in complete if count > size)
+                yield (
+                    f"{key}.sizes holds {size}, which ends within a radial order; allowed: 1, 3, "
+                    f"6, 10, 15, ... (nearest: {below}, {above}), or complete_orders: false"
+                )
+
+
+def _dose(study: Study, key: str) -> Iterator[str]:
+    if study.simulation is None:
+        yield f"{key} is given for a ready data set, which has its own noise; allowed: null"
+    elif study.simulation.dose_electrons_per_angstrom2 is not None:
+        yield (
+            f"{key} is given beside simulation.dose_electrons_per_angstrom2, which adds noise to "
+            "the data of all sweeps; allowed: one of the two, the other null"
+        )
+
+
+def _labels(study: Study) -> Iterator[str]:
+    known = [f"{sweep}/{size}" for sweep, size in study.variants()]
+    asked = {"evaluation.reference": study.evaluation.reference}
+    asked |= {f"figures.compare[{i}]": label for i, label in enumerate(study.figures.compare)}
+    for key, label in asked.items():
+        if label not in known:
+            yield f"{key} is '{label}'; allowed: {', '.join(known)}{nearest(label, known)}"
+
+
+def _thickness(crystal: Crystal | None) -> float:
+    """Thickness [Å] where the keys tell it, else infinite."""
+    if crystal is None or crystal.dislocation is None:
+        return math.inf
+    return crystal.repeats * crystal.dislocation.lattice_constant_angstrom / math.sqrt(2)
+
+
+def _slices(study: Study) -> Iterator[str]:
+    thickness = _thickness(study.crystal)
+    for name in study.sweeps:
+        depths = study.recon(name).slice_depths_angstrom
+        key = owner(study, name, "slice_depths_angstrom")
+        if any(above >= below for above, below in pairwise(depths)):
+            yield f"{key} is {list(depths)}; allowed: ascending depths"
+        if max(depths) > thickness:
+            yield (
+                f"{key} reaches {max(depths):g} Å; allowed: up to the crystal's thickness, "
+                f"{thickness:.2f} Å"
+            )
+    labels = (study.evaluation.reference, *study.figures.compare)
+    drawn = {label.partition("/")[0] for label in labels} & set(study.sweeps)
+    count = min((len(study.recon(name).slice_depths_angstrom) for name in drawn), default=1)
+    if study.figures.slice > count:
+        yield f"figures.slice is {study.figures.slice}; allowed: 1 to {count}, the slices there are"
+
+
+def _losses(study: Study) -> Iterator[str]:
+    for name, sweep in study.sweeps.items():
+        if study.recon(name).loss == "amplitude" and sweep.basis not in _IDENTITIES:
+            yield (
+                f"{owner(study, name, 'loss')} is 'amplitude' for sweeps.{name}, whose masks can "
+                f"give negative numbers; allowed: intensity, except for the bases "
+                f"{' and '.join(_IDENTITIES)}"
+            )
+        elif study.recon(name).loss == "amplitude" and study.recon(name).dark_field != "none":
+            yield (
+                f"{owner(study, name, 'dark_field')} is '{study.recon(name).dark_field}' for "
+                f"sweeps.{name} with the loss 'amplitude', where it would weigh nothing; allowed: "
+                "none, or the loss intensity"
+            )

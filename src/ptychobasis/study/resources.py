@@ -1,0 +1,156 @@
+"""Memory and time that a job asks a cluster for, from the sizes of what it works on.
+
+Constants are fitted to the jobs of demo and paper on two cores of an AMD EPYC without a GPU, two
+jobs of one thread side by side: times to results/reference/*/jobs.csv, peaks of memory to these and
+to benchmarks/results/usage.csv. tests/test_resources.py holds the model against both. A slower
+machine is served by further attempts, each of which asks for more.
+"""
+
+import math
+from typing import NamedTuple
+
+from ptychobasis.study.schema import Study
+from ptychobasis.study.sizes import Scattering, Sizes, model_sizes, numbers, sizes
+
+SNAKEMAKE_MB = 360  # of its own two processes, in the job and in its step: usage.csv, first row
+LEAST_MIN = 5  # for two starts of Snakemake and a script's imports from a cold, busy file system
+_HEADROOM = 1.12  # over the formulas
+_CACHE_MB = 64  # of HDF5, for each file that is open
+_CHUNK_MB = 8  # waves that a reconstruction works on at once, see `engine`
+_FOCUS_EPOCHS = 15 * 10  # the most that a search of the focus takes, see `probe` and `descent`
+
+
+class Job(NamedTuple):
+    """A job of the workflow.
+
+    Attributes:
+        rule: that it follows.
+        sweep: and
+        size: of what it compresses or reconstructs.
+        scattering: that its compressed file tells, see `Compressed`; None: it is not there yet.
+    """
+
+    rule: str
+    sweep: str = ""
+    size: str = ""
+    scattering: Scattering | None = None
+
+
+def memory(study: Study, job: Job) -> int:
+    """What a job asks for [MB], as Slurm counts it: Snakemake's own processes too."""
+    return math.ceil(_HEADROOM * (SNAKEMAKE_MB + _peak(study, sizes(study), job)))
+
+
+def seconds(study: Study, job: Job) -> float:
+    """Processor time of a job with one thread of a CPU [s], with some headroom."""
+    return _HEADROOM * _time(study, sizes(study), job)
+
+
+def minutes(study: Study, job: Job) -> int:
+    """Time that a job asks for [min]."""
+    return max(LEAST_MIN, math.ceil(seconds(study, job) / 60))
+
+
+def _peak(study: Study, data: Sizes, job: Job) -> float:
+    """Largest memory of a script [MB]; what it imports takes 130 to 610 of them."""
+    voxels, positions = data.voxels / 1e6, len(data.positions) / 1e6
+    match job.rule:
+        case "crystal":
+            peak = 130 + 2e-3 * data.atoms
+        case "simulate_phonon":  # potential, its copy, transmission; probes in three arrays
+            assert study.simulation is not None
+            peak = 430 + 16 * voxels + 24e-6 * study.simulation.batch * data.waves
+        case "average_phonons":  # potentials as read, their sum and mean
+            members = _members(study)
+            caches = members * min(_CACHE_MB, 4 * positions * data.pixels)
+            peak = 290 + caches + (4 * members + 20) * voxels
+        case "check_dataset":
+            peak = 190
+        case "count_electrons":
+            peak = 370
+        case "compress":
+            stored = 4 * positions * numbers(study, data, job.sweep, job.size)
+            gram = 24e-6 * data.disc**2 * (study.sweeps[job.sweep].basis == "svd")
+            own = 24e-6 * data.pixels * (study.sweeps[job.sweep].basis == "file")
+            own *= numbers(study, data, job.sweep, job.size)  # read with eight bytes, and copied
+            peak = 190 + gram + own + min(2 * _CACHE_MB, 2 * stored)
+        case "reconstruct":
+            peak = _reconstruction_peak(study, data, job)
+        case "depth":  # the potentials of all seeds
+            peak = 200 + (4 * len(study.seeds) + 4) * voxels
+        case "evaluate" | "figure_data":  # coefficients are read whole, for their size or masks
+            shown = [tuple(label.split("/")) for label in study.figures.compare]
+            read = study.variants() if job.rule == "evaluate" else shown
+            most = max(numbers(study, data, sweep, size) for sweep, size in read)
+            peak = 200 + 4 * positions * most + 8 * max(voxels, _object(study, data) / 1e6)
+        case _:
+            raise ValueError(f"no model of the rule '{job.rule}'")
+    return peak
+
+
+def _reconstruction_peak(study: Study, data: Sizes, job: Job) -> float:
+    """What is stored, the object with gradients and momenta, ramps and waves [MB]."""
+    model = model_sizes(data, study.recon(job.sweep), job.scattering)
+    stored, positions = numbers(study, data, job.sweep, job.size), len(data.positions)
+    cropped = min(stored, model.pixels)  # of pixels, those outside the model's patterns go
+    kept = stored + cropped * (1 if cropped == stored else 2)
+    waves = (model.slices + 1) * math.prod(model.window) + 4 * model.pixels
+    arrays = 4 * positions * kept + 50 * model.voxels + 8 * positions * sum(model.window)
+    return 610 + arrays / 1e6 + max(_CHUNK_MB, 8 * waves / 1e6)
+
+
+def _time(study: Study, data: Sizes, job: Job) -> float:
+    """Processor time of a script [s]; it takes a few seconds to start."""
+    values = len(data.positions) * data.pixels
+    match job.rule:
+        case "crystal":
+            time = 10 + 2e-4 * data.atoms
+        case "simulate_phonon":
+            steps = len(data.positions) * data.layers
+            time = 5 + 1.5e-9 * steps * data.waves * math.log2(data.waves)
+        case "average_phonons":
+            time = 6 + _members(study) * (6e-9 * values + 3e-8 * data.voxels)
+        case "check_dataset" | "count_electrons":
+            time = 3 + 5e-8 * values
+        case "compress":
+            stored = len(data.positions) * numbers(study, data, job.sweep, job.size)
+            gram = data.disc**2 * (3e-10 * len(data.positions) + 1e-9 * data.disc)
+            svd = study.sweeps[job.sweep].basis == "svd"
+            time = 3 + 1e-8 * values + 5e-8 * stored + gram * svd
+        case "reconstruct":
+            time = _reconstruction_time(study, data, job)
+        case "evaluate":
+            compared = max(data.voxels, _object(study, data))
+            time = 4 + len(study.variants()) * (0.35 + 1.2e-8 * compared)
+        case "depth":
+            time = 4 + len(study.variants()) * len(study.seeds) * (0.04 + 4e-9 * data.voxels)
+        case "figure_data":
+            time = 3 + 2e-8 * values + 5e-8 * data.voxels
+        case _:
+            raise ValueError(f"no model of the rule '{job.rule}'")
+    return time
+
+
+def _reconstruction_time(study: Study, data: Sizes, job: Job) -> float:
+    """Of all epochs, with the transforms of each position and the object's step per batch [s]."""
+    settings, positions = study.recon(job.sweep), len(data.positions)
+    model = model_sizes(data, settings, job.scattering)
+    waves = math.prod(model.window)
+    transforms = 4 * model.slices - 3 + (settings.probe == "joint")
+    work = transforms * waves * math.log2(waves) + 2 * model.pixels * math.log2(model.pixels)
+    compared = min(model.pixels, numbers(study, data, job.sweep, job.size))
+    zeros = model.pixels * (settings.dark_field != "none")
+    each = 6.4e-10 * work + 8e-9 * compared + 14e-9 * zeros
+    step = 25e-9 * model.voxels  # of every batch, however few pixels its probes reach
+    epochs = settings.epochs + _FOCUS_EPOCHS * (settings.focus_search_angstrom > 0)
+    return 8 + epochs * (positions * each + math.ceil(positions / settings.batch) * step)
+
+
+def _object(study: Study, data: Sizes) -> int:
+    """Voxels of the largest object that may be reconstructed without a sweep's own keys."""
+    return model_sizes(data, study.reconstruction, None).voxels
+
+
+def _members(study: Study) -> int:
+    """Frozen-phonon configurations."""
+    return study.simulation.frozen_phonons.configurations if study.simulation else 0

@@ -1,0 +1,193 @@
+"""The study's configuration: a closed schema, read and checked before anything runs.
+
+``python -m ptychobasis.study.key_reference`` writes the schema and the table of keys anew.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from ptychobasis.bases.quantise import Store
+from ptychobasis.bases.registry import BASES
+from ptychobasis.bases.settings import Compression
+from ptychobasis.core.errors import StudyError, nearest
+from ptychobasis.core.grid import Grid
+from ptychobasis.core.optics import Optics
+from ptychobasis.core.section import Count, Positive, Section
+from ptychobasis.data.settings import Dataset
+from ptychobasis.evaluation.settings import Evaluation
+from ptychobasis.reconstruction.settings import ReconstructionConfig
+from ptychobasis.simulation.settings import Crystal, Detector, Microscope, Scan, Simulation
+
+SweepName = Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
+
+
+class Sweep(Section):
+    """One basis, tried at several sizes."""
+
+    basis: Annotated[str, Field(json_schema_extra={"enum": list(BASES)})]
+    """Which masks."""
+    sizes: tuple[Count, ...] = ()
+    """Masks to store, or edge of the bins [px]; left out for pixels, bright-field and file."""
+    complete_orders: bool = True
+    """Zernike only: refuse sizes that end within a radial order."""
+    masks_file: Path | None = None
+    """Basis file only: masks (masks, y, x) in a .npy file or in /masks of an HDF5 file."""
+    store: Store = "float32"
+    """Type of the stored numbers; float16 and int8 with a scale for each mask."""
+    dose_electrons_per_angstrom2: Positive | None = None
+    """Dose [electrons/Å²] of Poisson noise of this sweep's patterns; null: as simulated."""
+    reconstruction: ReconstructionConfig = ReconstructionConfig()
+    """Keys of the reconstruction that this sweep sets differently."""
+
+
+class Claims(Section):
+    """By what the statements of the paper are judged; see docs/claims.md."""
+
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    """Fourier shell correlation that a sufficient number of coefficients does not fall below,"""
+    up_to_per_angstrom: Positive = 1.1
+    """from the start of the evaluation's band up to this frequency [1/Å]."""
+    tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    """Difference of two mean Fourier shell correlations that counts as none."""
+
+
+class Figures(Section):
+    """What is drawn."""
+
+    slice: Count = 1
+    """Slice to draw, counted from 1."""
+    compare: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Reconstructions to draw side by side, as sweep/size."""
+    formats: Annotated[tuple[Literal["png", "pdf", "svg"], ...], Field(min_length=1)] = ("png",)
+    """File formats."""
+
+
+class Study(Section):
+    """One question asked of one sample."""
+
+    study: Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")]
+    """Name of the study; everything it makes is in results/{study}/."""
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (1,)
+    """Seeds of the random numbers: everything from the phonons on is done once for each."""
+    crystal: Crystal | None = None
+    """The sample."""
+    microscope: Microscope | None = None
+    """What forms the probe."""
+    scan: Scan | None = None
+    """Where the probe stands."""
+    detector: Detector | None = None
+    """What records the patterns."""
+    simulation: Simulation | None = None
+    """How the patterns are computed."""
+    dataset: Dataset = Dataset()
+    """Patterns from elsewhere, in place of a simulation."""
+    compression: Compression = Compression()
+    """Who compresses patterns."""
+    sweeps: Annotated[dict[SweepName, Sweep], Field(min_length=1)]
+    """What to compare: bases and sizes, by a name of your choice."""
+    reconstruction: ReconstructionConfig = ReconstructionConfig()
+    """How every sweep is reconstructed."""
+    evaluation: Evaluation
+    """How reconstructions are compared."""
+    claims: Claims = Claims()
+    """By what the statements of the paper are judged."""
+    figures: Figures
+    """What is drawn."""
+
+    def optics(self) -> Optics:
+        """Geometry of the simulated probe and detector.
+
+        Raises:
+            StudyError: a ready data set is given, which brings its own.
+        """
+        if self.microscope is None or self.detector is None:
+            raise StudyError("the optics of a ready data set stand in dataset.file itself")
+        (ny, nx), (ly, lx) = self.detector.pixels, self.detector.window_angstrom
+        return Optics(
+            energy=self.microscope.voltage_kv * 1e3,
+            semi_angle=self.microscope.semi_angle_mrad * 1e-3,
+            defocus=self.microscope.defocus_angstrom,
+            detector=Grid((ny, nx), (ly / ny, lx / nx)),
+        )
+
+    def scan_positions(self) -> NDArray[np.float64]:
+        """Scan positions ``(ny, nx, 2)`` as (y, x) [Å], relative to the centre of the scan.
+
+        Raises:
+            StudyError: a ready data set is given, which brings its own.
+        """
+        if self.scan is None:
+            raise StudyError("the scan positions of a ready data set stand in dataset.file itself")
+        y, x = (
+            (np.arange(n) - (n - 1) / 2) * step
+            for n, step in zip(self.scan.shape, self.scan.step_angstrom, strict=True)
+        )
+        return np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1)
+
+    def variants(self) -> list[tuple[str, str]]:
+        """Sweep and size of everything to reconstruct; the size of a sweep without is 'all'."""
+        return [
+            (name, label)
+            for name, sweep in self.sweeps.items()
+            for label in (map(str, sweep.sizes) if sweep.sizes else ["all"])
+        ]
+
+    def doses(self) -> list[float]:
+        """All doses that sweeps ask for [electrons/Å²], ascending."""
+        asked = (sweep.dose_electrons_per_angstrom2 for sweep in self.sweeps.values())
+        return sorted({dose for dose in asked if dose is not None})
+
+    def plain_sweeps(self) -> list[str]:
+        """Sweeps that are to be compared by their numbers alone; or all where there are none.
+
+        They are stored as float32, without a dose of their own, and with the probe, the dark
+        field and the epochs of the study.
+        """
+        shared = {"dark_field", "epochs", *(key for key in ReconstructionConfig.model_fields
+                                            if key.startswith(("probe", "focus")))}  # fmt: skip
+        base = self.reconstruction.model_dump(include=shared)
+        found = [
+            name
+            for name, sweep in self.sweeps.items()
+            if sweep.store == "float32"
+            and sweep.dose_electrons_per_angstrom2 is None
+            and self.recon(name).model_dump(include=shared) == base
+        ]
+        return found or list(self.sweeps)
+
+    def probe_sweeps(self) -> list[str]:
+        """Sweeps whose probe is optimised, or starts from another focus than the data's."""
+        return [
+            name
+            for name in self.sweeps
+            if self.recon(name).probe == "joint"
+            or self.recon(name).probe_defocus_angstrom is not None
+        ]
+
+    def stored_by(self, sweep: str, size: str) -> str:
+        """The first sweep that stores the same: those that only reconstruct otherwise share it."""
+        aside = {"reconstruction", "sizes", "complete_orders"}
+        own = self.sweeps[sweep].model_dump(exclude=aside)
+        return next(
+            name
+            for name, label in self.variants()
+            if label == size and self.sweeps[name].model_dump(exclude=aside) == own
+        )
+
+    def recon(self, sweep: str) -> ReconstructionConfig:
+        """The reconstruction block with what `sweep` sets differently.
+
+        Raises:
+            StudyError: there is no such sweep.
+        """
+        if sweep not in self.sweeps:
+            names = ", ".join(self.sweeps)
+            raise StudyError(f"no sweep '{sweep}'; allowed: {names}{nearest(sweep, self.sweeps)}")
+        own = self.sweeps[sweep].reconstruction
+        return self.reconstruction.model_copy(
+            update={key: getattr(own, key) for key in own.model_fields_set}
+        )

@@ -1,0 +1,173 @@
+"""How large the work of a study is, from its keys alone: what memory and time grow with."""
+
+import math
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from ptychobasis.bases.basis import Basis
+from ptychobasis.bases.compressed_file import Compressed
+from ptychobasis.core.grid import Grid
+from ptychobasis.core.optics import Optics
+from ptychobasis.data.dataset import read_dataset
+from ptychobasis.forward.layout import place_windows
+from ptychobasis.reconstruction.grids import model_grids
+from ptychobasis.reconstruction.settings import ReconstructionConfig
+from ptychobasis.simulation.settings import WIDER, Crystal
+from ptychobasis.study.geometry import needed_size
+from ptychobasis.study.schema import Study
+
+_ATOMS = 0.05  # of silicon, and of most crystals within a factor of two [1/Å³]
+
+# frequencies and fractions, as `Compressed` has them
+Scattering = tuple[tuple[float, ...], tuple[float, ...]]
+
+
+class Sizes(NamedTuple):
+    """Of the data and of the sample that they were simulated from, if they were.
+
+    Attributes:
+        optics: probe and detector.
+        positions: ``(n, 2)``, scan positions as (y, x) [Å].
+        layers: of the true potential; 0 where there is none.
+        voxels: of all its layers.
+        atoms: of the crystal, about.
+        waves: pixels of a wave of the simulation.
+    """
+
+    optics: Optics
+    positions: NDArray[np.float64]
+    layers: int = 0
+    voxels: float = 0.0
+    atoms: float = 0.0
+    waves: float = 0.0
+
+    @property
+    def pixels(self) -> int:
+        """Of a pattern."""
+        return math.prod(self.optics.detector.shape)
+
+    @property
+    def disc(self) -> int:
+        """Pixels of the bright-field disc."""
+        return int(self.optics.bright_field().sum())
+
+
+class Model(NamedTuple):
+    """Of a reconstruction.
+
+    Attributes:
+        slices: of the object.
+        window: pixels (y, x) of a wave.
+        pixels: of a pattern.
+        voxels: of all slices of the object.
+    """
+
+    slices: int
+    window: tuple[int, int]
+    pixels: int
+    voxels: int
+
+
+def sizes(study: Study) -> Sizes:
+    """Those of a study, simulated or with a ready data set."""
+    if study.dataset.file is not None:
+        found = read_dataset(study.dataset.file)
+        with h5py.File(found.path) as file:
+            shape = file["truth/potential"].shape if "truth" in file else (0, 0, 0)
+        return Sizes(found.optics, found.positions.reshape(-1, 2), shape[0], math.prod(shape))
+    assert study.simulation is not None
+    assert study.detector is not None
+    keys, area, thickness = study.simulation, math.prod(_cell(study)), _thickness(study.crystal)
+    layers = math.ceil(thickness / keys.slice_thickness_angstrom)
+    return Sizes(
+        optics=study.optics(),
+        positions=study.scan_positions().reshape(-1, 2),
+        layers=layers,
+        voxels=layers * area / keys.sampling_angstrom**2,
+        atoms=_ATOMS * area * thickness,
+        waves=math.prod(WIDER * x / keys.sampling_angstrom for x in study.detector.window_angstrom),
+    )
+
+
+def model_sizes(
+    data: Sizes, settings: ReconstructionConfig, scattering: Scattering | None
+) -> Model:
+    """Those of the forward model, which is as large as the detector while `scattering` is None."""
+    detector, window = _grids(data.optics, settings, scattering)
+    slices = len(settings.slice_depths_angstrom)
+    shape = place_windows(window, data.positions).shape
+    return Model(slices, window.shape, math.prod(detector.shape), slices * math.prod(shape))
+
+
+def numbers(study: Study, data: Sizes, sweep: str, size: str) -> float:
+    """How many numbers a sweep stores of a pattern, about."""
+    keys = study.sweeps[sweep]
+    match keys.basis:
+        case "pixels":
+            return data.pixels
+        case "bright-field":
+            return data.disc
+        case "binning":
+            return data.disc / int(size) ** 2
+        case "file":
+            assert keys.masks_file is not None
+            return _masks_in(keys.masks_file)
+        case _:
+            return int(size)
+
+
+def _masks_in(path: Path) -> int:
+    """How many masks someone's own file holds."""
+    if path.suffix == ".npy":
+        return len(np.load(path, mmap_mode="r"))
+    with h5py.File(path) as file:
+        return len(file["masks"])
+
+
+def read_scattering(compressed: str | Path) -> Scattering | None:
+    """That of a compressed file, for `model_sizes`; None while the file is not there."""
+    if not Path(compressed).exists():
+        return None
+    with h5py.File(compressed) as file:
+        if "scattering" not in file:
+            return None
+        frequencies, fractions = file["scattering"][()].tolist()
+    return tuple(frequencies), tuple(fractions)
+
+
+@cache  # jobs of one kind share them, and Snakemake asks several times
+def _grids(
+    optics: Optics, settings: ReconstructionConfig, scattering: Scattering | None
+) -> tuple[Grid, Grid]:
+    """`model_grids` of data of which only this is known."""
+    nothing, basis = np.empty((0, 0), np.float32), Basis("", np.zeros((1, 1), bool))
+    reach = None if scattering is None else np.array(scattering)
+    data = Compressed(nothing, np.empty((0, 2)), (0, 0), basis, optics, reach)
+    return model_grids(data, settings)
+
+
+def _cell(study: Study) -> tuple[float, float]:
+    """Size of the crystal (y, x) [Å]."""
+    assert study.crystal is not None
+    own = study.crystal.dislocation or study.crystal.file
+    if own is not None and own.size_angstrom is not None:
+        return own.size_angstrom
+    return needed_size(study)
+
+
+def _thickness(crystal: Crystal | None) -> float:
+    """Of the crystal along the beam [Å]."""
+    assert crystal is not None
+    if crystal.dislocation is not None:
+        return crystal.repeats * crystal.dislocation.lattice_constant_angstrom / math.sqrt(2)
+    assert crystal.file is not None
+    from ase.io import iread  # noqa: PLC0415  (slow, and few studies need it)
+
+    unit = next(iread(crystal.file.path))
+    axis = np.array(crystal.file.zone_axis) // math.gcd(*crystal.file.zone_axis)
+    return crystal.repeats * float(np.linalg.norm(axis @ unit.cell.array))

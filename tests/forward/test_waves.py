@@ -1,0 +1,191 @@
+"""The forward model against abTEM and closed forms, in double precision."""
+
+from typing import Any
+
+import abtem
+import numpy as np
+import pytest
+import torch
+from ase import Atoms
+from numpy.typing import NDArray
+
+from ptychobasis.core.electrons import interaction_constant
+from ptychobasis.core.grid import Grid
+from ptychobasis.core.optics import Optics
+from ptychobasis.forward.layout import Windows, place_windows, shift_ramps
+from ptychobasis.forward.multislice import Multislice
+from ptychobasis.forward.waves import crop_probe, probe_spectrum, propagator
+
+GRID = Grid((48, 40), (0.25, 0.2))
+OPTICS = Optics(energy=60e3, semi_angle=0.03, defocus=0.0, detector=GRID)
+POSITIONS = np.array([[0.0, 0.0], [1.13, 0.4], [2.0, 2.71]])
+
+
+def model(
+    distances: list[float], positions: NDArray[np.float64] = POSITIONS, grid: Grid = GRID
+) -> Multislice:
+    windows = place_windows(grid, positions)
+    return Multislice(windows, OPTICS.wavelength, distances, dtype=torch.float64)
+
+
+def spectrum(forward: Multislice, optics: Optics = OPTICS) -> torch.Tensor:
+    return forward.wave(probe_spectrum(forward.windows.grid, optics))
+
+
+def random_phase(slices: int, windows: Windows, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand((slices, *windows.shape), generator=generator, dtype=torch.float64)
+
+
+def patterns(forward: Multislice, phase: torch.Tensor, optics: Optics = OPTICS) -> torch.Tensor:
+    batch = np.arange(len(forward.windows.starts))
+    return forward.intensities(phase, spectrum(forward, optics), batch)
+
+
+def test_energy_is_conserved_through_any_phase_object() -> None:
+    forward = model([10.0, 12.0])
+    total = patterns(forward, random_phase(3, forward.windows)).sum(dim=(1, 2))
+    np.testing.assert_allclose(total, 1, rtol=1e-12)
+
+
+def test_propagation_there_and_back_is_the_identity() -> None:
+    there = propagator(GRID, OPTICS.wavelength, 37.0)
+    back = propagator(GRID, OPTICS.wavelength, -37.0)
+    np.testing.assert_allclose(there * back, 1, atol=1e-13)
+    np.testing.assert_allclose(abs(there), 1, atol=1e-14)
+
+
+def test_vacuum_slices_equal_one_step() -> None:
+    forward, single = model([10.0, 7.0, 13.0, 1.0]), model([31.0])
+    phase = random_phase(1, forward.windows)
+    empty = torch.zeros_like(phase)
+    many = torch.cat([phase, empty, empty, empty, phase])
+    np.testing.assert_allclose(
+        patterns(forward, many), patterns(single, torch.cat([phase, phase])), atol=1e-15
+    )
+
+
+@pytest.mark.parametrize("defocus", [-40.0, 25.0])
+def test_underfocus_and_propagation_over_it_give_a_focus(defocus: float) -> None:
+    defocused = Optics(60e3, 0.03, defocus, GRID)
+    wave = probe_spectrum(GRID, defocused) * propagator(GRID, OPTICS.wavelength, defocus)
+    np.testing.assert_allclose(wave, probe_spectrum(GRID, OPTICS), atol=1e-14)
+
+
+def test_defocus_moves_an_object_below_the_surface_into_focus() -> None:
+    optics = Optics(60e3, 0.03, 30.0, GRID)
+    forward, single = model([30.0]), model([])
+    phase = random_phase(1, forward.windows)
+    below = torch.cat([torch.zeros_like(phase), phase])
+    np.testing.assert_allclose(
+        patterns(forward, below, optics), patterns(single, phase), atol=1e-14
+    )
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_an_atom_deflects_the_beam_towards_itself(axis: int) -> None:
+    """An attractive potential below the probe pulls the pattern to its own side."""
+    forward = model([], np.zeros((1, 2)))
+    windows = forward.windows
+    place = np.zeros(2)
+    place[axis] = 0.6
+    y, x = (
+        windows.origin[i] + np.arange(windows.shape[i]) * GRID.sampling[i] - place[i]
+        for i in (0, 1)
+    )
+    bump = 0.5 * np.exp(-(y[:, None] ** 2 + x[None, :] ** 2) / 0.5)
+    pattern = np.fft.fftshift(patterns(forward, torch.as_tensor(bump)[None])[0].numpy())
+    centre = [float((pattern * k).sum()) for k in GRID.frequencies()]
+    assert centre[axis] > 0.01
+    assert abs(centre[1 - axis]) < 1e-6
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_shifted_atom_is_seen_by_the_probe_shifted_with_it(axis: int) -> None:
+    """Moving atom and probe by the same pixels changes nothing, by axis on a non-square grid."""
+    positions = np.zeros((2, 2))
+    positions[1, axis] = 3 * GRID.sampling[axis]
+    forward = model([5.0], positions)
+    phase = random_phase(2, forward.windows)
+    first = patterns(forward, phase)[0]
+    second = patterns(forward, torch.roll(phase, 3, dims=axis + 1))[1]
+    np.testing.assert_allclose(first, second, atol=1e-15)
+
+
+def test_windows_hold_every_position_and_leave_less_than_half_a_pixel() -> None:
+    windows = place_windows(GRID, POSITIONS)
+    centre = np.array(GRID.shape) // 2
+    found = windows.origin + (windows.starts + centre) * GRID.sampling + windows.offsets
+    np.testing.assert_allclose(found, POSITIONS, atol=1e-12)
+    assert (abs(windows.offsets) <= np.array(GRID.sampling) / 2 + 1e-12).all()
+    assert windows.starts.min() >= 0
+    assert ((windows.starts + GRID.shape) <= windows.shape).all()
+
+
+def test_subpixel_positions_equal_a_finer_shift_of_the_probe() -> None:
+    """The probe moved by a ramp is the band-limited probe evaluated elsewhere."""
+    windows = place_windows(GRID, POSITIONS)
+    uncentred = probe_spectrum(GRID, OPTICS)
+    ky, kx = GRID.frequencies()
+    for rows, columns, offset in zip(*shift_ramps(windows), windows.offsets, strict=True):
+        probe = np.fft.ifft2(uncentred * rows[:, None] * columns, norm="ortho")
+        y = (np.arange(GRID.shape[0]) - GRID.shape[0] // 2) * GRID.sampling[0] - offset[0]
+        x = (np.arange(GRID.shape[1]) - GRID.shape[1] // 2) * GRID.sampling[1] - offset[1]
+        wave = np.fft.fftshift(uncentred)
+        direct = np.exp(2j * np.pi * y[:, None] * ky.T) @ wave @ np.exp(2j * np.pi * kx.T * x)
+        np.testing.assert_allclose(probe, direct / np.sqrt(wave.size), atol=1e-13)
+
+
+@pytest.mark.parametrize("shape", [(48, 40), (31, 24), (30, 27)])
+def test_a_cropped_probe_is_the_middle_of_the_whole(shape: tuple[int, int]) -> None:
+    optics = Optics(60e3, 0.03, 40.0, GRID)
+    cropped = crop_probe(probe_spectrum(GRID, optics), shape)
+    whole = np.fft.fftshift(np.fft.ifft2(probe_spectrum(GRID, optics), norm="ortho"))
+    middle = np.fft.fftshift(np.fft.ifft2(cropped, norm="ortho"))
+    y, x = (n // 2 - m // 2 for n, m in zip(GRID.shape, shape, strict=True))
+    np.testing.assert_allclose(middle, whole[y : y + shape[0], x : x + shape[1]], atol=1e-15)
+
+
+@pytest.mark.parametrize("defocus", [0.0, 60.0])
+def test_patterns_agree_with_abtem(defocus: float) -> None:
+    """abTEM's multislice of a few light atoms, double precision, on a non-square grid."""
+    cell = (GRID.extent[1], GRID.extent[0], 12.0)
+    atoms = Atoms("CNO", [(3.1, 4.0, 1), (4.9, 7.2, 5.0), (3.9, 5.1, 9.0)], cell=cell, pbc=True)
+    optics = Optics(60e3, 0.03, defocus, GRID)
+    places = np.array([[6.0, 4.0], [5.3, 4.41]])
+    with abtem.config.set({"precision": "float64"}):
+        potential = abtem.Potential(atoms, gpts=GRID.shape[::-1], slice_thickness=3.0)
+        built: Any = potential.build(lazy=False)
+        # what abTEM's antialiasing would cut must not be there: compare the physics alone
+        layers = _smooth(built.array)
+        built.array[:] = layers
+        probe = abtem.Probe(
+            energy=60e3, semiangle_cutoff=30.0, defocus=defocus, soft=True,
+            extent=GRID.extent[::-1], gpts=GRID.shape[::-1],
+        )  # fmt: skip
+        scan = abtem.CustomScan(places[:, ::-1])
+        waves: Any = probe.multislice(built, scan=scan, lazy=False)
+    far_field = abs(np.fft.fft2(waves.array)) ** 2
+    expected = (far_field / far_field.sum(axis=(1, 2), keepdims=True)).transpose(0, 2, 1)
+
+    windows = Windows(
+        grid=GRID,
+        shape=GRID.shape,
+        origin=(0.0, 0.0),
+        starts=np.zeros((2, 2), np.int64),
+        offsets=places - np.array(GRID.shape) // 2 * np.array(GRID.sampling),
+    )
+    distances = [3.0] * (len(layers) - 1)
+    forward = Multislice(windows, optics.wavelength, distances, dtype=torch.float64)
+    phase = interaction_constant(60e3) * layers.transpose(0, 2, 1)
+    found = patterns(forward, torch.as_tensor(phase.copy()), optics).numpy()
+    error = abs(found - expected).sum() / expected.sum()
+    print(f"disagreement with abTEM: {error:.1e} of the intensity")
+    assert error < 1e-7
+
+
+def _smooth(layers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Low-pass the potential so that no wave reaches abTEM's antialiasing limit."""
+    k = [np.fft.fftfreq(n, d) for n, d in zip(GRID.shape[::-1], GRID.sampling[::-1], strict=True)]
+    soft = np.exp(-((k[0][:, None] ** 2 + k[1][None, :] ** 2) / 0.35**2))
+    return np.fft.ifft2(np.fft.fft2(layers) * soft).real

@@ -1,0 +1,182 @@
+"""Killed at any moment, a reconstruction goes on and ends as if nothing had happened."""
+
+import logging
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ptychobasis.bases.basis import Request
+from ptychobasis.bases.compressed_file import Compressed, read_compressed, write_compressed
+from ptychobasis.bases.quantise import Coefficients
+from ptychobasis.bases.registry import build_basis
+from ptychobasis.core.grid import Grid
+from ptychobasis.core.optics import Optics
+from ptychobasis.reconstruction.checkpoint import Checkpoint, fingerprint
+from ptychobasis.reconstruction.result_file import read_reconstruction
+from ptychobasis.reconstruction.run import reconstruct
+from ptychobasis.reconstruction.settings import ReconstructionConfig
+
+OPTICS = Optics(60e3, 0.03, 0.0, Grid((32, 28), (0.3, 0.34)))
+SETTINGS = ReconstructionConfig(slice_depths_angstrom=(0.0, 15.0), epochs=60, batch=8, device="cpu")
+
+DRIVER = """
+import sys
+import torch
+from pathlib import Path
+from ptychobasis.checkpoint import Checkpoint
+from ptychobasis.compressed import read_compressed
+from ptychobasis.config import ReconstructionConfig
+from ptychobasis.reconstruction import reconstruct
+from ptychobasis.results import write_reconstruction
+torch.set_num_threads(1)
+folder = Path(sys.argv[1])
+settings = ReconstructionConfig.model_validate_json((folder / "settings.json").read_text())
+kept = Checkpoint(folder / "state.pt", "mine", seconds=0)
+result = reconstruct(read_compressed(folder / "data.h5"), settings, 1, checkpoint=kept)
+write_reconstruction(folder / "result.h5", result)
+"""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Compressed:
+    """Smooth patterns of no particular object."""
+    generator = np.random.default_rng(0)
+    bright = OPTICS.bright_field()
+    patterns = bright / bright.sum() * generator.uniform(0.6, 1.0, (36, 1, 1))
+    basis = build_basis("zernike", Request(OPTICS, 15))
+    positions = np.moveaxis(np.mgrid[0:6, 0:6], 0, -1).astype(float)
+    path = tmp_path_factory.mktemp("data") / "data.h5"
+    write_compressed(path, OPTICS, positions, basis, Coefficients([basis.forward(patterns)]))
+    return read_compressed(path)
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Let the system refuse to write more than `size` bytes to a file."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def short(epochs: int) -> ReconstructionConfig:
+    return SETTINGS.model_copy(update={"epochs": epochs})
+
+
+def test_killed_many_times_it_ends_with_the_same_bits(data: Compressed, tmp_path: Path) -> None:
+    positions = data.positions.reshape(6, 6, 2)
+    write_compressed(
+        tmp_path / "data.h5", data.optics, positions, data.basis, Coefficients([data.coefficients])
+    )
+    (tmp_path / "settings.json").write_text(SETTINGS.model_dump_json())
+    (tmp_path / "driver.py").write_text(DRIVER)
+    command = [sys.executable, str(tmp_path / "driver.py"), str(tmp_path)]
+    state, kills = tmp_path / "state.pt", 0
+    while not (tmp_path / "result.h5").exists():
+        running = subprocess.Popen(command)
+        stamp = state.stat().st_mtime_ns if state.exists() else 0
+        while running.poll() is None and kills < 3:
+            if state.exists() and state.stat().st_mtime_ns != stamp:  # it has gone on
+                time.sleep(0.004 * kills)
+                running.send_signal(signal.SIGKILL)
+                kills += 1
+                break
+            time.sleep(0.001)
+        assert running.wait() in (0, -signal.SIGKILL)
+    assert kills == 3
+    again = read_reconstruction(tmp_path / "result.h5")
+    torch.set_num_threads(1)  # as the killed runs had: sums of other threads round otherwise
+    undisturbed = reconstruct(data, SETTINGS, 1)
+    np.testing.assert_array_equal(again.phase, undisturbed.phase)
+    np.testing.assert_array_equal(again.loss, undisturbed.loss)
+
+
+def test_it_goes_on_and_does_not_start_over(
+    data: Compressed, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = Checkpoint(tmp_path / "state.pt", "mine", seconds=0)
+    reconstruct(data, short(5), 1, checkpoint=kept)
+    with caplog.at_level(logging.INFO):
+        done = reconstruct(data, short(5), 1, checkpoint=kept)
+    assert "going on after epoch 5" in caplog.text
+    assert len(done.loss) == 5
+
+
+def test_regularised_it_ends_with_the_same_bits(data: Compressed, tmp_path: Path) -> None:
+    weights = {"smoothness_along_beam": 0.01, "total_variation": 0.01}
+    settings = short(6).model_copy(update=weights | {"band_limit_per_angstrom": 1.0})
+    kept = Checkpoint(tmp_path / "state.pt", "mine", seconds=0)
+
+    def kill(epoch: int, *_: object) -> None:
+        if epoch == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        reconstruct(data, settings, 1, checkpoint=kept, watch=kill)
+    again, undisturbed = (
+        reconstruct(data, settings, 1, checkpoint=kept),
+        reconstruct(data, settings, 1),
+    )
+    np.testing.assert_array_equal(again.phase, undisturbed.phase)
+    assert abs(again.phase - reconstruct(data, short(6), 1).phase).max() > 1e-4
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "noise", "text"])
+def test_a_damaged_checkpoint_is_told_and_not_used(
+    data: Compressed, tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    kept = Checkpoint(tmp_path / "state.pt", "mine", seconds=0)
+    clean = reconstruct(data, short(3), 1, checkpoint=kept)
+    whole = kept.path.read_bytes()
+    content = {
+        "empty": b"",
+        "cut": whole[: len(whole) // 2],
+        "noise": np.random.default_rng(0).bytes(len(whole)),
+        "text": b"not a checkpoint",
+    }
+    kept.path.write_bytes(content[damage])
+    again = reconstruct(data, short(3), 1, checkpoint=kept)
+    assert f"the checkpoint {kept.path} is damaged; starting over" in caplog.text
+    np.testing.assert_array_equal(again.phase, clean.phase)
+
+
+def test_a_checkpoint_of_other_settings_is_told_and_not_used(
+    data: Compressed, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "state.pt"
+    reconstruct(data, short(3), 1, checkpoint=Checkpoint(path, "theirs", seconds=0))
+    again = reconstruct(data, short(2), 1, checkpoint=Checkpoint(path, "mine", seconds=0))
+    assert "is of other data or settings; starting over" in caplog.text
+    np.testing.assert_array_equal(again.phase, reconstruct(data, short(2), 1).phase)
+
+
+def test_a_full_disk_costs_the_checkpoint_and_not_the_run(
+    data: Compressed, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = Checkpoint(tmp_path / "state.pt", "mine", seconds=0)
+    with largest_file(2000):
+        result = reconstruct(data, short(2), 1, checkpoint=kept)
+    assert f"no checkpoint was written to {kept.path}" in caplog.text
+    assert list(tmp_path.iterdir()) == []
+    np.testing.assert_array_equal(result.phase, reconstruct(data, short(2), 1).phase)
+
+
+def test_the_fingerprint_sees_settings_and_data() -> None:
+    settings, array = {"epochs": 3}, np.arange(4.0)
+    same = fingerprint({"epochs": 3}, np.arange(4.0))
+    assert fingerprint(settings, array) == same
+    assert fingerprint({"epochs": 4}, array) != same
+    assert fingerprint(settings, array + 1) != same

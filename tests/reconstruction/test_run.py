@@ -1,0 +1,184 @@
+"""Reconstructions of a small object whose patterns our own forward model made."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.convergence import METHODS
+from ptychobasis.bases.basis import Request
+from ptychobasis.bases.compressed_file import Compressed
+from ptychobasis.bases.registry import build_basis
+from ptychobasis.compute.devices import choose_device
+from ptychobasis.core.errors import StudyError
+from ptychobasis.core.grid import Grid
+from ptychobasis.core.optics import Optics
+from ptychobasis.forward.layout import place_windows
+from ptychobasis.forward.multislice import Multislice
+from ptychobasis.forward.waves import probe_spectrum
+from ptychobasis.reconstruction import objective as problem
+from ptychobasis.reconstruction.run import reconstruct
+from ptychobasis.reconstruction.settings import ReconstructionConfig as Settings
+
+DETECTOR = Grid((32, 28), (0.3, 0.34))
+OPTICS = Optics(60e3, 0.03, 30.0, DETECTOR)
+SETTINGS = Settings(
+    slice_depths_angstrom=(0.0, 15.0), epochs=40, batch=8, window_angstrom=None, device="cpu"
+)
+
+
+@dataclass(frozen=True)
+class Sample:
+    phase: np.ndarray
+    patterns: np.ndarray
+    positions: np.ndarray
+
+    def compressed(self, name: str, size: int = 0) -> Compressed:
+        basis = build_basis(name, Request(OPTICS, size))
+        shape = (6, 6)
+        return Compressed(basis.forward(self.patterns), self.positions, shape, basis, OPTICS)
+
+
+@pytest.fixture(scope="module")
+def sample() -> Sample:
+    """Atoms of unequal height at places without symmetry, in two slices."""
+    y, x = np.mgrid[0:6, 0:6] * 1.1
+    positions = np.stack([y.ravel(), x.ravel()], axis=-1)
+    windows = place_windows(DETECTOR, positions)
+    rows, columns = (
+        windows.origin[i] + np.arange(windows.shape[i]) * DETECTOR.sampling[i] for i in (0, 1)
+    )
+    phase = np.zeros((2, *windows.shape))
+    for s, cy, cx, height in ((0, 1.2, 2.3, 0.5), (0, 4.1, 3.9, 0.8), (1, 2.6, 4.6, 0.6),
+                              (1, 4.4, 1.1, 0.7)):  # fmt: skip
+        phase[s] += height * np.exp(-((rows[:, None] - cy) ** 2 + (columns - cx) ** 2) / 0.4)
+    model = Multislice(windows, OPTICS.wavelength, [15.0], dtype=torch.float64)
+    spectrum = model.wave(probe_spectrum(DETECTOR, OPTICS))
+    found = model.intensities(torch.as_tensor(phase), spectrum, np.arange(36)).numpy()
+    return Sample(phase, np.fft.fftshift(found, axes=(1, 2)), positions)
+
+
+def agreement(found: np.ndarray, expected: np.ndarray) -> float:
+    """Correlation of the projected phase within the scanned area."""
+    centre = (slice(16, 33), slice(14, 29))
+    a, b = found.sum(0)[centre].ravel(), expected.sum(0)[centre].ravel()
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "least"),
+    [("pixels", 0, 0.94), ("bright-field", 0, 0.94), ("zernike", 15, 0.9), ("binning", 3, 0.9)],
+)
+def test_the_object_is_found_where_it_is(
+    sample: Sample, name: str, size: int, least: float
+) -> None:
+    result = reconstruct(sample.compressed(name, size), SETTINGS, seed=1)
+    assert result.phase.shape == sample.phase.shape
+    assert result.loss[-1] < 0.1 * result.loss[0]
+    assert agreement(result.phase, sample.phase) > least
+    assert agreement(result.phase[:, ::-1], sample.phase) < least - 0.2
+    assert agreement(result.phase[:, :, ::-1], sample.phase) < least - 0.2
+
+
+def test_amplitudes_of_pixels_find_it_too(sample: Sample) -> None:
+    settings = SETTINGS.model_copy(update={"loss": "amplitude"})
+    result = reconstruct(sample.compressed("pixels"), settings, seed=1)
+    assert agreement(result.phase, sample.phase) > 0.94
+
+
+def test_the_same_seed_gives_the_same_bits(sample: Sample) -> None:
+    data = sample.compressed("zernike", 6)
+    short = SETTINGS.model_copy(update={"epochs": 3})
+    first, again, other = (reconstruct(data, short, seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.phase, again.phase)
+    np.testing.assert_array_equal(first.loss, again.loss)
+    assert abs(first.phase - other.phase).max() > 1e-4
+
+
+def test_positivity_is_kept_or_left(sample: Sample) -> None:
+    data = sample.compressed("zernike", 6)
+    free = SETTINGS.model_copy(update={"epochs": 3, "positivity": False})
+    assert reconstruct(data, SETTINGS, 1).phase.min() >= 0
+    assert reconstruct(data, free, 1).phase.min() < 0
+
+
+@pytest.mark.parametrize("depths", [(0.0,), (0.0, 7.0, 15.0), (2.0, 4.0, 8.0, 11.0, 15.0)])
+def test_any_number_of_slices(sample: Sample, depths: tuple[float, ...]) -> None:
+    settings = SETTINGS.model_copy(update={"slice_depths_angstrom": depths, "epochs": 4})
+    result = reconstruct(sample.compressed("bright-field"), settings, 1)
+    assert len(result.phase) == len(depths)
+    assert result.slice_depths == depths
+    assert result.loss[-1] < result.loss[0]
+
+
+@pytest.mark.parametrize("kind", ["donut", "bins", "pixels"])
+def test_zeros_in_the_dark_field_weigh_in(sample: Sample, kind: str) -> None:
+    data = sample.compressed("zernike", 15)
+    settings = SETTINGS.model_copy(update={"dark_field": kind, "epochs": 4})
+    without = SETTINGS.model_copy(update={"epochs": 4})
+    first, second = reconstruct(data, settings, 1), reconstruct(data, without, 1)
+    assert first.loss[0] > second.loss[0]
+    assert first.loss[-1] < first.loss[0]
+
+
+def test_a_coarser_model_of_the_same_window_finds_it(sample: Sample) -> None:
+    settings = SETTINGS.model_copy(update={"model_pixels": (24, 22)})
+    result = reconstruct(sample.compressed("zernike", 15), settings, 1)
+    assert result.sampling == pytest.approx((32 * 0.3 / 24, 28 * 0.34 / 22))
+    assert result.loss[-1] < 0.15 * result.loss[0]
+
+
+def test_a_diverging_run_stops_and_says_what_to_do(
+    sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wild = SETTINGS.model_copy(update={"step_rad": 60.0, "positivity": False})
+    data = sample.compressed("bright-field")
+    broken = replace(data, coefficients=data.coefficients * np.float32("nan"))
+    with pytest.raises(StudyError, match="diverged: loss nan after 1 epochs"):
+        reconstruct(broken, SETTINGS, 1)
+    kept = reconstruct(data, wild, 1)  # the curvature does not allow such a step
+    assert kept.loss[-1] < kept.loss[0]
+    monkeypatch.setattr(problem, "_OVERSHOOT", 500.0)
+    with pytest.raises(StudyError, match=r"allowed: a smaller 'reconstruction\.step_rad'"):
+        reconstruct(data, wild, 1)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_other_methods_descend_too(sample: Sample, method: str) -> None:
+    """Those of benchmarks/convergence.py, which nothing else runs."""
+    data = sample.compressed("zernike", 15)
+    prepared = problem.prepare(data, SETTINGS, torch.device("cpu"))
+    spectrum, every = prepared.spectrum(), np.arange(36)
+    start = torch.zeros(2, *prepared.model.windows.shape)
+    empty = prepared.slope(start, spectrum, every, probe=False).loss
+    epochs, phase = METHODS[method](prepared, SETTINGS, 0.05, 0.2)
+    assert epochs >= 1
+    assert prepared.slope(phase, spectrum, every, probe=False).loss < 0.9 * empty
+
+
+def test_a_result_tells_how_it_was_made(sample: Sample) -> None:
+    result = reconstruct(sample.compressed("zernike", 6), SETTINGS, 7)
+    assert result.run.seed == 7
+    assert result.run.stored_values == 6
+    assert result.run.device == "cpu"
+    assert result.run.patterns_per_second == pytest.approx(36 / result.run.seconds_per_epoch)
+    assert result.run.processor_seconds_per_epoch > 0
+    assert result.run.peak_memory_bytes > 10e6
+    assert (result.run.pattern_pixels, result.run.wave_pixels) == (32 * 28, 32 * 28)
+    assert result.config["epochs"] == 40
+    assert abs(result.probe).argmax() == 16 * 28 + 14
+
+
+def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    def pretend(there: bool) -> Any:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+
+    pretend(False)
+    assert choose_device("auto").type == choose_device("cpu").type == "cpu"
+    with pytest.raises(StudyError, match="'cuda' is not there"):
+        choose_device("cuda")
+    pretend(True)
+    assert choose_device("auto").type == choose_device("auto", gpus=1).type == "cuda"
+    assert choose_device("auto", gpus=0).type == "cpu"

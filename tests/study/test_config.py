@@ -1,0 +1,585 @@
+"""The configuration: what ships loads, what is wrong is refused in one sentence."""
+
+import copy
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from snakemake.utils import update_config
+
+from ptychobasis.bases.registry import BASES
+from ptychobasis.core.errors import StudyError
+from ptychobasis.core.seeds import derived_seed
+from ptychobasis.study import key_reference as config_docs
+from ptychobasis.study.load import load_study
+from ptychobasis.study.schema import Study
+from ptychobasis.study.yaml_source import fields_of
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = ["demo", "paper", "oxide", "test"]
+ABSENT = object()
+
+
+@pytest.fixture(autouse=True)
+def _in_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def shipped(name: str) -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+def changed(changes: Mapping[str, Any], base: str = "demo") -> dict[str, Any]:
+    """The mapping of a shipped study with some dotted keys set anew or taken away."""
+    raw = copy.deepcopy(shipped(base))
+    for key, value in changes.items():
+        *parents, last = key.split(".")
+        block = raw
+        for parent in parents:
+            block = block.setdefault(parent, {})
+        if value is ABSENT:
+            del block[last]
+        else:
+            block[last] = value
+    return raw
+
+
+def refusal(raw: Mapping[str, Any]) -> str:
+    with pytest.raises(StudyError) as caught:
+        load_study(raw, source="config/mine.yaml")
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+OXIDE_FILE = {"path": "config/structures/SrTiO3.cif"}
+OXIDE: dict[str, Any] = {"dislocation": None, "file": OXIDE_FILE, "repeats": 24}
+GERMANIUM: dict[str, Any] = {"element": "Ge", "replaces": "Si", "share": 0.5}
+SIGMA = "simulation.frozen_phonons.sigma_angstrom"
+NO_SIMULATION: dict[str, Any] = dict.fromkeys(
+    ["crystal", "microscope", "scan", "detector", "simulation"]
+)
+
+NOISY: dict[str, Any] = {"sweeps.svd.dose_electrons_per_angstrom2": 1e3}
+
+# what is changed in demo.yaml, the key that is refused, and what is said to be allowed
+REFUSALS: list[tuple[dict[str, Any], str, str]] = [
+    # the schema
+    ({"sweps": {}}, "sweps is not a key", "(did you mean 'sweeps'?)"),
+    ({"microscope.voltage": 60}, "microscope.voltage is not a key", "mean 'voltage_kv'?"),
+    ({"sweeps.svd.size": [3]}, "sweeps.svd.size is not a key", "mean 'sizes'?"),
+    (
+        {"sweeps.svd.reconstruction.epoch": 3},
+        "sweeps.svd.reconstruction.epoch is not a key",
+        "mean 'epochs'?",
+    ),
+    ({"study": ABSENT}, "study is missing", "allowed: name of the study"),
+    ({"study": "My study"}, 'study is "My study"', "text that matches ^[a-z0-9_-]+$"),
+    ({"sweeps.Zernike_2": {"basis": "pixels"}}, "sweeps.Zernike_2", "^[a-z0-9-]+$"),
+    ({"sweeps": {}}, "sweeps has too few entries", "1 or more entries"),
+    ({"seed": 1}, "seed is not a key", "(did you mean 'seeds'?)"),
+    ({"seeds": [1, -1]}, "seeds[1] is -1", "0 or more"),
+    ({"seeds": []}, "seeds has too few entries", "1 or more entries"),
+    ({"seeds": 2}, "seeds is 2", "a list such as [1, 2]"),
+    ({"seeds": [1, 2, 1]}, "seeds is [1, 2, 1]", "each seed once"),
+    ({"microscope.voltage_kv": 60000}, "microscope.voltage_kv is 60000", "3000 or less"),
+    ({"microscope.voltage_kv": 0}, "microscope.voltage_kv is 0", "1 or more"),
+    ({"microscope.voltage_kv": "60 kV"}, 'microscope.voltage_kv is "60 kV"', "a number"),
+    ({"microscope.defocus_angstrom": float("nan")}, "microscope.defocus_angstrom", "finite"),
+    ({"microscope": 60}, "microscope is 60", "keys with their values"),
+    ({"scan.shape": [18]}, "scan.shape has too few values", "one more"),
+    ({"scan.shape": [18, 30, 2]}, "scan.shape has too many entries", "2 values"),
+    ({"scan.shape": [18, 30.5]}, "scan.shape[1] is 30.5", "a whole number"),
+    (
+        {"simulation.parametrization": "lobbato"},
+        'simulation.parametrization is "lobbato"',
+        "'lobato', 'kirkland' or 'peng' (did you mean 'lobato'?)",
+    ),
+    (
+        {"simulation.dose_electrons_per_angstrom2": 1e4, **NOISY},
+        "sweeps.svd.dose_electrons_per_angstrom2 is given beside simulation.dose",
+        "one of the two, the other null",
+    ),
+    (
+        {**NO_SIMULATION, "dataset.file": "config/demo.yaml", **NOISY},
+        "sweeps.svd.dose_electrons_per_angstrom2 is given for a ready data set",
+        "null",
+    ),
+    ({"sweeps.svd.store": "int16"}, 'sweeps.svd.store is "int16"', "mean 'int8'?"),
+    (
+        {"compression": {"dask_scheduler": "node17:8786"}},
+        'compression.dask_scheduler is "node17:8786"',
+        "text that matches ^(tcp|tls|ucx)://",
+    ),
+    (
+        {"simulation.dose_electrons_per_angstrom2": 0},
+        "simulation.dose_electrons_per_angstrom2 is 0",
+        "more than 0",
+    ),
+    (
+        {"simulation.frozen_phonons.configurations": 0},
+        "simulation.frozen_phonons.configurations is 0",
+        "1 or more",
+    ),
+    ({"reconstruction.epochs": 0}, "reconstruction.epochs is 0", "1 or more"),
+    ({"reconstruction.batch": 0}, "reconstruction.batch is 0", "1 or more"),
+    ({"reconstruction.positivity": "yes"}, 'reconstruction.positivity is "yes"', "true or false"),
+    (
+        {"reconstruction.total_variation": -1},
+        "reconstruction.total_variation is -1",
+        "0 or more",
+    ),
+    (
+        {"sweeps.svd.reconstruction.band_limit_per_angstrom": 1.0},
+        "sweeps.svd.reconstruction.band_limit_per_angstrom is 1",
+        "at least 1.23",
+    ),
+    ({"figures.formats": ["jpg"]}, 'figures.formats[0] is "jpg"', "'png', 'pdf' or 'svg'"),
+    # the sample
+    ({"detector": None}, "detector is missing", "a ready data set in dataset.file"),
+    (
+        {"crystal.file": OXIDE_FILE},
+        "crystal holds both dislocation and file",
+        "exactly one",
+    ),
+    ({"crystal.dislocation": None}, "crystal holds neither dislocation nor file", "exactly one"),
+    ({"crystal.repeats": 25}, "crystal.repeats is 25", "multiples of crystal.disloc"),
+    (
+        {"crystal": OXIDE | {"file": {"path": "config/structures/SrTiO.cif"}}},
+        "crystal.file.path is 'config/structures/SrTiO.cif'",
+        "snakemake is run (did you mean 'SrTiO3.cif'?)",
+    ),
+    (
+        {"crystal": OXIDE | {"file": {"path": "config/demo.yaml"}}},
+        "crystal.file.path cannot be read",
+        "a structure file that ASE reads",
+    ),
+    (
+        {"crystal": OXIDE},
+        "simulation.frozen_phonons.sigma_angstrom lacks O, Sr, Ti",
+        "a displacement [Å] for each element",
+    ),
+    (
+        {"crystal": OXIDE | {"file": OXIDE_FILE | {"zone_axis": [0, 0, 0]}}},
+        "crystal.file.zone_axis is [0, 0, 0]",
+        "a direction",
+    ),
+    ({"crystal.substitution": GERMANIUM}, f"{SIGMA} lacks Ge", "a displacement [Å]"),
+    (
+        {"crystal.substitution": GERMANIUM | {"element": "Gee"}, f"{SIGMA}.Ge": 0.07},
+        "crystal.substitution.element is 'Gee', which is no element",
+        "(did you mean 'Ge'?)",
+    ),
+    (
+        {"crystal.substitution": GERMANIUM | {"replaces": "C"}, f"{SIGMA}.Ge": 0.07},
+        "crystal.substitution.replaces is 'C'",
+        "an element of the crystal, Si",
+    ),
+    (
+        {"crystal.substitution": GERMANIUM | {"element": "Si"}},
+        "crystal.substitution.element is what it replaces, 'Si'",
+        "another element",
+    ),
+    (
+        {"crystal.substitution": GERMANIUM | {"depth_angstrom": [46, 15]}, f"{SIGMA}.Ge": 0.07},
+        "crystal.substitution.depth_angstrom is [46.0, 15.0]",
+        "ascending depths",
+    ),
+    (
+        {"crystal.substitution": GERMANIUM | {"depth_angstrom": [93, 99]}, f"{SIGMA}.Ge": 0.07},
+        "crystal.substitution.depth_angstrom starts at 93 Å",
+        "less than the crystal's thickness, 92.17 Å",
+    ),
+    ({"crystal.substitution": GERMANIUM | {"share": 0}}, "crystal.substitution.share is 0", "more"),
+    (
+        {"crystal.substitution": GERMANIUM | {"share": 1.1}},
+        "crystal.substitution.share is 1.1",
+        "1 or less",
+    ),
+    (
+        {"simulation.frozen_phonons.sigma_angstrom": {"Si": 0.07, "si": 0.1}},
+        "simulation.frozen_phonons.sigma_angstrom.si is no element",
+        "chemical symbols such as Si (did you mean 'Si'?)",
+    ),
+    (
+        {"simulation.frozen_phonons.sigma_angstrom.Si": -0.1},
+        "simulation.frozen_phonons.sigma_angstrom.Si is -0.1",
+        "0 or more",
+    ),
+    (
+        {"crystal.dislocation.size_angstrom": [52, 60]},
+        "crystal.dislocation.size_angstrom is 60 along x",
+        "at least 64, which holds the scan and the window",
+    ),
+    (
+        {
+            "crystal": OXIDE | {"file": OXIDE_FILE | {"size_angstrom": [60, 70]}},
+            "scan.centre_angstrom": [5, -3],
+            "simulation.frozen_phonons.sigma_angstrom": {"Sr": 0, "Ti": 0, "O": 0},
+        },
+        "crystal.file.size_angstrom is 60 along y",
+        "at least 62",
+    ),
+    # a ready data set
+    (
+        {"dataset.file": "config/demo.yaml"},
+        "crystal is given beside dataset.file",
+        "(and 4 more)",
+    ),
+    (
+        {**NO_SIMULATION, "dataset.file": "elsewhere/dataset.h5"},
+        "dataset.file is 'elsewhere/dataset.h5'",
+        "a path that starts at the folder where snakemake is run",
+    ),
+    # sweeps
+    ({"sweeps.svd.basis": "zernicke"}, "sweeps.svd.basis is 'zernicke'", "mean 'zernike'?"),
+    ({"sweeps.zernike.sizes": [10, 45, 50]}, "sweeps.zernike.sizes holds 50", "nearest: 45, 55"),
+    ({"sweeps.zernike.sizes": [10, 10]}, "sweeps.zernike.sizes is [10, 10]", "each size once"),
+    ({"sweeps.zernike.sizes": [0]}, "sweeps.zernike.sizes[0] is 0", "1 or more"),
+    ({"sweeps.zernike.sizes": ABSENT}, "sweeps.zernike.sizes is missing", "at least one size"),
+    ({"sweeps.uncompressed.sizes": [3]}, "sweeps.uncompressed.sizes is given", "no sizes"),
+    ({"sweeps.svd.masks_file": "LICENSE"}, "sweeps.svd.masks_file is given", "'file' only"),
+    ({"sweeps.own": {"basis": "file"}}, "sweeps.own.masks_file is missing", "a file of masks"),
+    (
+        {"sweeps.own": {"basis": "file", "masks_file": "masks.npy"}},
+        "sweeps.own.masks_file is 'masks.npy'",
+        "a path that starts at the folder",
+    ),
+    ({"sweeps.svd.complete_orders": False}, "sweeps.svd.complete_orders is false", "'zernike'"),
+    ({"sweeps.svd.sizes": [541]}, "sweeps.svd.sizes holds 541", "up to 540"),
+    ({"sweeps.binning.sizes": [129]}, "sweeps.binning.sizes: bins of 129", "smaller bins"),
+    (
+        {"sweeps.own": {"basis": "segmented", "sizes": [6]}},
+        "sweeps.own.sizes: a segmented detector of 6 segments",
+        "nearest: 4, 8",
+    ),
+    ({"sweeps.zernike.sizes": [1485]}, "sweeps.zernike.sizes: 1485 masks", "1 to 1465"),
+    # geometry
+    (
+        {"microscope.semi_angle_mrad": 95},
+        "microscope.semi_angle_mrad is 95",
+        "less than 87.59 mrad",
+    ),
+    (
+        {"simulation.sampling_angstrom": 0.15},
+        "simulation.sampling_angstrom is 0.15",
+        "0.1495726496 or 0.1502145923",
+    ),
+    (
+        {"simulation.sampling_angstrom": 0.28},
+        "simulation.sampling_angstrom is 0.28, which scatters into 125 pixels",
+        "up to 0.273438",
+    ),
+    (
+        {"simulation.sampling_angstrom": 0.7, "detector.pixels": [48, 48]},
+        "simulation.sampling_angstrom is 0.7, too coarse",
+        "less than 0.5407",
+    ),
+    # reconstruction, evaluation, figures
+    (
+        {"reconstruction.slice_depths_angstrom": [0, 92, 61]},
+        "reconstruction.slice_depths_angstrom is [0.0, 92.0, 61.0]",
+        "ascending depths",
+    ),
+    (
+        {"sweeps.svd.reconstruction.slice_depths_angstrom": [0, 92, 93]},
+        "sweeps.svd.reconstruction.slice_depths_angstrom reaches 93 Å",
+        "up to the crystal's thickness, 92.17 Å",
+    ),
+    ({"reconstruction.model_pixels": [64, 40]}, "reconstruction.model_pixels is 40 along x", "46"),
+    (
+        {"sweeps.svd.reconstruction.model_pixels": [129, 64]},
+        "sweeps.svd.reconstruction.model_pixels is 129 along y",
+        "to 128 (the detector's pixels)",
+    ),
+    (
+        {
+            "sweeps.binning.sizes": [11],
+            "sweeps.binning.reconstruction.model_pixels": [50, 50],
+            "evaluation.band_per_angstrom": [0.15, 0.7],
+        },
+        "sweeps.binning.sizes: a model grid of 50 x 50",
+        "up to 128 x 128",
+    ),
+    (
+        {"sweeps.bright-field.reconstruction": {"loss": "amplitude", "dark_field": "donut"}},
+        "sweeps.bright-field.reconstruction.dark_field is 'donut'",
+        "allowed: none",
+    ),
+    ({"reconstruction.loss": "amplitude"}, "reconstruction.loss is 'amplitude'", "intensity"),
+    (
+        {"evaluation.reference": "uncompresed/all"},
+        "evaluation.reference is 'uncompresed/all'",
+        "(did you mean 'uncompressed/all'?)",
+    ),
+    ({"figures.compare": ["zernike/35"]}, "figures.compare[0] is 'zernike/35'", "zernike/36"),
+    ({"figures.slice": 5}, "figures.slice is 5", "1 to 4"),
+    (
+        {"evaluation.band_per_angstrom": [1, 0.5]},
+        "evaluation.band_per_angstrom is [1.0, 0.5]",
+        "two ascending frequencies",
+    ),
+    ({"evaluation.band_per_angstrom": [0, 2]}, "evaluation.band_per_angstrom reaches 2", "1.829"),
+    (
+        {"evaluation.apodisation_angstrom": 9},
+        "evaluation.apodisation_angstrom is 9",
+        "up to 8.5, half of the scanned area",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "key", "allowed"), REFUSALS, ids=[r[1] for r in REFUSALS])
+def test_refuses_in_one_sentence(changes: Mapping[str, Any], key: str, allowed: str) -> None:
+    message = refusal(changed({"figures.compare": ["uncompressed/all"], **changes}))
+    assert message.startswith(f"config/mine.yaml: {key}")
+    assert "allowed" in message
+    assert allowed in message.removeprefix(f"config/mine.yaml: {key}")
+
+
+def test_counts_the_problems_it_does_not_tell() -> None:
+    message = refusal(changed({"seeds": [1, -1], "scan.steps": 1, "microscope.voltage_kv": 0}))
+    assert message.endswith("(and 2 more)")
+
+
+def test_one_problem_that_all_sweeps_share_is_told_once() -> None:
+    message = refusal(changed({"reconstruction.slice_depths_angstrom": [5, 3]}))
+    assert "more)" not in message
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_studies_load_alone_and_over_the_default(name: str) -> None:
+    alone = load_study(ROOT / "config" / f"{name}.yaml")
+    merged = shipped("demo")
+    update_config(merged, shipped(name))
+    assert alone == load_study(merged, "config/demo.yaml, config/mine.yaml")
+    assert alone.study == name
+
+
+def test_bases_over_the_demo_compare_every_basis() -> None:
+    merged = shipped("demo")
+    update_config(merged, shipped("bases"))
+    study = load_study(merged, "config/demo.yaml, config/bases.yaml")
+    assert study.study == "bases"
+    assert {sweep.basis for sweep in study.sweeps.values()} == set(BASES) - {"file"}
+
+
+def test_bytes_is_laid_over_the_default() -> None:
+    merged = shipped("demo")
+    update_config(merged, shipped("bytes"))
+    study = load_study(merged)
+    assert study.doses() == [1e3, 1e4, 1e5, 1e6]
+    assert {sweep.store for sweep in study.sweeps.values()} == {"float32", "float16", "int8"}
+    assert study.plain_sweeps() == ["zernike", "binning", "bright-field", "uncompressed"]
+    assert len(study.variants()) == 43
+
+
+def test_where_no_sweep_is_plain_all_are_drawn() -> None:
+    raw = changed({f"sweeps.{name}.store": "int8" for name in shipped("demo")["sweeps"]})
+    assert load_study(raw).plain_sweeps() == list(raw["sweeps"])
+
+
+@pytest.mark.parametrize("name", [*SHIPPED, "bases", "bytes", "claims", "depth", "regularisation"])
+def test_first_line_names_the_schema(name: str) -> None:
+    text = (ROOT / "config" / f"{name}.yaml").read_text(encoding="utf-8")
+    assert text.splitlines()[0] == "# yaml-language-server: $schema=schema.json"
+
+
+def test_a_dumped_study_loads_again() -> None:
+    study = load_study(Path("config/oxide.yaml"))
+    again = load_study(json.loads(study.model_dump_json(exclude_unset=True)))
+    assert again == study
+
+
+def test_schema_and_table_are_in_step() -> None:
+    stale = config_docs.stale(ROOT / "config")
+    assert not stale, "run: python -m ptychobasis.study.key_reference"
+
+
+def test_docs_are_rewritten_only_when_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{config_docs.BEGIN}\nstale table\n{config_docs.END}\nafter\n")
+
+    def run(*flags: str) -> int:
+        monkeypatch.setattr("sys.argv", ["config", str(tmp_path), *flags])
+        return config_docs.main()
+
+    assert run("--check") == 1
+    assert not (tmp_path / "schema.json").exists()
+    assert run() == 0
+    assert run("--check") == 0
+    text = readme.read_text(encoding="utf-8")
+    assert text.startswith("before\n")
+    assert text.endswith("\nafter\n")
+    assert "stale table" not in text
+    assert "stale" in capsys.readouterr().out
+
+
+def keys(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
+    for name, field in model.model_fields.items():
+        yield name, field
+        found = fields_of(field.annotation)
+        if isinstance(found, dict):
+            found = fields_of(found["*"])
+        if isinstance(found, type):
+            yield from keys(found)
+
+
+def test_every_key_is_described_and_every_quantity_has_its_unit() -> None:
+    found = list(keys(Study))
+    assert len(found) > 50
+    for name, field in found:
+        assert field.description, name
+        if name.endswith(("angstrom", "angstrom2", "_kv", "_mrad", "_rad")):
+            assert "[" in field.description, name
+
+
+def test_variants_keep_the_order_of_the_file() -> None:
+    study = load_study(changed({"sweeps.svd": None, "sweeps.zernike.sizes": [36, 15]}))
+    assert study.variants()[:10] == [
+        ("zernike", "36"),
+        ("zernike", "15"),
+        *(("binning", str(edge)) for edge in (5, 6, 7, 8, 9, 11)),
+        ("bright-field", "all"),
+        ("uncompressed", "all"),
+    ]
+
+
+def test_sweeps_that_only_reconstruct_otherwise_share_what_is_stored() -> None:
+    whole = {"basis": "zernike", "sizes": [36], "complete_orders": False, "store": "int8"}
+    study = load_study(changed({"sweeps.small": whole}))
+    assert study.stored_by("both", "36") == study.stored_by("zernike", "36") == "zernike"
+    assert study.stored_by("epochs-10", "10") == "zernike"
+    assert study.stored_by("small", "36") == "small"  # as other numbers
+    assert study.stored_by("uncompressed", "all") == "uncompressed"
+    compare = ["uncompressed/all"]
+    own = load_study(changed({"sweeps.zernike.sizes": [10], "figures.compare": compare}))
+    assert own.stored_by("both", "36") == own.stored_by("donut", "36") == "donut"
+
+
+def test_own_keys_of_a_sweep_override_the_block() -> None:
+    own = {"basis": "pixels", "reconstruction": {"model_pixels": None, "epochs": 7}}
+    raw = changed({"reconstruction.model_pixels": [96, 96], "sweeps.uncompressed": own})
+    study = load_study(raw)
+    assert study.recon("zernike") == study.reconstruction
+    assert study.reconstruction.model_pixels == (96, 96)
+    assert study.recon("uncompressed").model_pixels is None
+    assert study.recon("uncompressed").epochs == 7
+    assert study.recon("uncompressed").step_rad == study.reconstruction.step_rad
+    with pytest.raises(StudyError, match="did you mean 'zernike'"):
+        study.recon("zernik")
+
+
+def test_no_two_reconstructions_share_their_start() -> None:
+    study = load_study(Path("config/demo.yaml"))
+    asked = [(seed, *variant) for seed in study.seeds for variant in study.variants()]
+    assert len({derived_seed(*each) for each in asked}) == len(asked) == 3 * 29
+    assert derived_seed(1, "svd", "3") == derived_seed("1", "svd", "3")  # a number or a wildcard
+
+
+def test_optics_are_in_the_units_of_the_package() -> None:
+    optics = load_study(Path("config/oxide.yaml")).optics()
+    assert optics.energy == 80e3
+    assert optics.semi_angle == pytest.approx(0.025)
+    assert optics.defocus == 100
+    assert optics.detector.shape == (120, 100)
+    assert optics.detector.extent == pytest.approx((31.24, 27.335))
+
+
+def test_scan_positions_are_centred_and_ordered_y_x() -> None:
+    study = load_study(changed({"scan.shape": [4, 5], "scan.step_angstrom": [2, 1.5]}, "test"))
+    positions = study.scan_positions()
+    assert positions.shape == (4, 5, 2)
+    assert positions.dtype == np.float64
+    np.testing.assert_allclose(positions.mean(axis=(0, 1)), 0, atol=1e-12)
+    np.testing.assert_allclose(positions[1, 3] - positions[0, 3], [2, 0])
+    np.testing.assert_allclose(positions[2, 1] - positions[2, 0], [0, 1.5])
+    np.testing.assert_allclose(positions[0, 0], [-3, -3])
+
+
+def test_a_ready_data_set_brings_its_own_geometry(tmp_path: Path) -> None:
+    file = tmp_path / "dataset.h5"
+    file.touch()
+    study = load_study(changed({**NO_SIMULATION, "dataset.file": str(file)}))
+    assert study.dataset.file == file
+    with pytest.raises(StudyError, match=r"dataset\.file"):
+        study.optics()
+    with pytest.raises(StudyError, match=r"dataset\.file"):
+        study.scan_positions()
+
+
+def test_incomplete_zernike_orders_can_be_asked_for() -> None:
+    raw = changed({"sweeps.zernike": {"basis": "zernike", "sizes": [12], "complete_orders": False}})
+    raw["figures"]["compare"] = ["zernike/12"]
+    assert ("zernike", "12") in load_study(raw).variants()
+
+
+def test_own_masks_are_checked_against_the_detector(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.npy", tmp_path / "bad.npy"
+    masks = np.zeros((2, 128, 128))
+    masks[0, 64, 64] = masks[1, 60, 70] = 1
+    np.save(good, masks)
+    np.save(bad, masks[:, :100])
+    sweep = {"basis": "file", "masks_file": str(good)}
+    assert ("own", "all") in load_study(changed({"sweeps.own": sweep})).variants()
+    message = refusal(changed({"sweeps.own": sweep | {"masks_file": str(bad)}}))
+    assert message.startswith("config/mine.yaml: sweeps.own: ")
+    assert "allowed is (masks, 128, 128)" in message
+
+
+def test_numbers_may_be_written_as_in_yaml_1_2() -> None:
+    raw = yaml.safe_load("dose: 1e5")
+    assert raw["dose"] == "1e5"
+    study = load_study(changed({"simulation.dose_electrons_per_angstrom2": raw["dose"]}))
+    assert study.simulation is not None
+    assert study.simulation.dose_electrons_per_angstrom2 == 1e5
+
+
+def test_a_study_cannot_be_changed() -> None:
+    study = load_study(Path("config/test.yaml"))
+    with pytest.raises(ValueError, match="frozen"):
+        study.seeds = (2,)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("study: [", "is not YAML"), ("- 1", "holds no keys"), ("", "holds no keys")],
+)
+def test_files_that_hold_no_study(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(StudyError, match=told) as caught:
+        load_study(path)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith(str(path))
+
+
+def test_a_missing_file_names_its_neighbour() -> None:
+    with pytest.raises(StudyError, match=r"^config/demmo\.yaml: .*did you mean 'demo\.yaml'"):
+        load_study(Path("config/demmo.yaml"))
+
+
+README = (ROOT / "config" / "README.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", README, flags=re.S)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_examples_of_the_readme_are_overlays_that_load(example: str, tmp_path: Path) -> None:
+    merged = shipped("demo")
+    update_config(merged, yaml.safe_load(example))
+    match merged:
+        case {"crystal": {"file": dict() as own}}:  # the reader's file, of gallium arsenide
+            own["path"] = str(tmp_path / "mine.xyz")
+            (tmp_path / "mine.xyz").write_text("2\n\nGa 0 0 0\nAs 1 1 1\n")
+        case {"dataset": {"file": str()}}:
+            merged["dataset"]["file"] = str(tmp_path / "mine.h5")
+            (tmp_path / "mine.h5").touch()
+    assert load_study(merged).variants()
