@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 import yaml
+from ptychobasis.study.job import job
 
 from ptychobasis.core.errors import StudyError
 from ptychobasis.study import job as module
 from ptychobasis.study.code_digest import code_digest
-from ptychobasis.study.job import job
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(module.__file__).parent

@@ -1,27 +1,28 @@
 rule claims:
+    """Judge the statements of the paper by what the study measured."""
     input:
-        summary=f"{RESULTS}/tables/summary.csv",
-        fsc=f"{RESULTS}/tables/fsc.csv",
-        depth=[f"{RESULTS}/tables/depth.csv"] * DEEP,
+        summary=f"{PATHS.results}/tables/summary.csv",
+        fsc=f"{PATHS.results}/tables/fsc.csv",
+        depth=[f"{PATHS.results}/tables/depth.csv"] * STUDY.resolves_depth,
     output:
-        table=f"{RESULTS}/claims.csv",
+        table=f"{PATHS.results}/claims.csv",
         page=report(
-            f"{RESULTS}/claims.html",
+            f"{PATHS.results}/claims.html",
             category="Claims",
             caption="../report/claims.rst",
             labels={"table": "the statements of the paper"},
         ),
     log:
-        f"{RESULTS}/logs/claims.log",
+        f"{PATHS.results}/logs/claims.log",
     benchmark:
-        f"{RESULTS}/benchmarks/claims.tsv"
+        f"{PATHS.results}/benchmarks/claims.tsv"
     localrule: True
     conda:
         "../../envs/study.yaml"
     params:
-        settings=settings("evaluation", "claims", "microscope", "crystal"),
-        sweeps=sweeps_settings(),
-        compare=STUDY.figures.compare,
-        code=[code_digest("report.claims.claims"), code_digest("report.pages")],
+        study=parameters.question(STUDY),
+        code=code("claims", parameters.bases(STUDY)),
+    message:
+        "Judge the statements of the paper"
     script:
         "../scripts/claims.py"

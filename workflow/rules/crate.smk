@@ -1,22 +1,26 @@
 rule crate:
+    """Pack configuration, tables, figures and reconstructions into one RO-Crate."""
     input:
-        figures=figure_files(),
-        tables=tables(),
-        provenance=f"{RESULTS}/provenance.html",
-        figure_data=f"{RESULTS}/figure_data.h5",
-        reconstructions=expand(reconstructions(), seed=STUDY.seeds),
-        given=[*crystal_file(), *masks_files()],
+        figures=PATHS.figures(),
+        tables=PATHS.tables(),
+        provenance=f"{PATHS.results}/provenance.html",
+        figure_data=f"{PATHS.results}/figure_data.h5",
+        reconstructions=PATHS.of_all_seeds(*PATHS.reconstructions(PATHS.variants)),
+        given=[*PATHS.structure(), *PATHS.masks()],
     output:
-        f"{RESULTS}/crate.zip",
+        f"{PATHS.results}/crate.zip",
     log:
-        f"{RESULTS}/logs/crate.log",
+        f"{PATHS.results}/logs/crate.log",
     benchmark:
-        f"{RESULTS}/benchmarks/crate.tsv"
+        f"{PATHS.results}/benchmarks/crate.tsv"
     localrule: True
     conda:
         "../../envs/study.yaml"
     params:
-        settings=STUDY.model_dump(mode="json"),
-        code=code_digest("report.crate"),
+        study=STUDY.model_dump(mode="json", exclude_unset=True),
+        given=outside(*PATHS.structure(), *PATHS.masks()),
+        code=code("crate", parameters.bases(STUDY)),
+    message:
+        "Pack {output}"
     script:
         "../scripts/crate.py"

@@ -1,26 +1,27 @@
 if SIMULATED:
 
     rule crystal:
+        """Build the sample and check it."""
         input:
-            crystal_file(),
+            structure=PATHS.structure(),
         output:
-            atoms=f"{RESULTS}/crystal/atoms.xyz",
-            checks=f"{RESULTS}/crystal/checks.json",
+            atoms=f"{PATHS.results}/crystal/atoms.xyz",
+            checks=f"{PATHS.results}/crystal/checks.json",
         log:
-            f"{RESULTS}/logs/crystal.log",
+            f"{PATHS.results}/logs/crystal.log",
         benchmark:
-            f"{RESULTS}/benchmarks/crystal.tsv"
+            f"{PATHS.results}/benchmarks/crystal.tsv"
         conda:
             "../../envs/study.yaml"
         resources:
             mem_mb=lambda wildcards, attempt: memory(Job("crystal")) * attempt,
             runtime=lambda wildcards, attempt: minutes(Job("crystal")) * attempt,
         params:
-            settings=settings("crystal", "scan", "detector"),
+            settings=parameters.sample(STUDY),
             seed=STUDY.seeds[0],
-            code=[
-                code_digest("study.sample"),
-                code_digest("simulation.dislocation_checks"),
-            ],
+            given=outside(*PATHS.structure()),
+            code=code("crystal"),
+        message:
+            "Build the sample"
         script:
             "../scripts/crystal.py"

@@ -1,99 +1,108 @@
 rule evaluate:
+    """Compare every reconstruction of a seed with the reference and with the truth."""
     input:
-        dataset=DATASET,
-        checks=f"{DATA}/dataset_checks.json",
-        reconstructions=reconstructions(),
-        compressed=[compressed(variant) for variant in VARIANTS],
-        counts=expand(COUNTS, dose=DOSES, allow_missing=True),
+        dataset=PATHS.dataset,
+        checks=f"{PATHS.data}/dataset_checks.json",
+        reconstructions=PATHS.reconstructions(PATHS.variants),
+        compressed=[PATHS.compressed(variant) for variant in PATHS.variants],
+        counts=expand(PATHS.counts, dose=PATHS.doses, allow_missing=True),
     output:
-        fsc=f"{SEED}/tables/fsc.csv",
-        summary=f"{SEED}/tables/summary.csv",
+        fsc=f"{PATHS.seed}/tables/fsc.csv",
+        summary=f"{PATHS.seed}/tables/summary.csv",
     log:
-        f"{SEED}/logs/evaluate.log",
+        f"{PATHS.seed}/logs/evaluate.log",
     benchmark:
-        f"{SEED}/benchmarks/evaluate.tsv"
+        f"{PATHS.seed}/benchmarks/evaluate.tsv"
     conda:
         "../../envs/study.yaml"
     resources:
         mem_mb=lambda wildcards, attempt: memory(Job("evaluate")) * attempt,
         runtime=lambda wildcards, attempt: minutes(Job("evaluate")) * attempt,
     params:
-        settings=settings("evaluation"),
-        variants=VARIANTS,
-        code=[
-            code_digest("evaluation.compare"),
-            code_digest("report.tables"),
-            code_digest("simulation.noise"),
-        ],
+        evaluation=keys("evaluation")["evaluation"],
+        variants=PATHS.variants,
+        storage=parameters.storage(STUDY),
+        given=given_dataset,
+        code=code("evaluate"),
+    message:
+        "Compare the reconstructions of seed {wildcards.seed}"
     script:
         "../scripts/evaluate.py"
 
 
 rule gather:
+    """Put the tables of all seeds below one another, and their means on a page."""
     input:
-        fsc=expand(f"{SEED}/tables/fsc.csv", seed=STUDY.seeds),
-        summary=expand(f"{SEED}/tables/summary.csv", seed=STUDY.seeds),
+        fsc=PATHS.of_all_seeds(f"{PATHS.seed}/tables/fsc.csv"),
+        summary=PATHS.of_all_seeds(f"{PATHS.seed}/tables/summary.csv"),
     output:
-        fsc=f"{RESULTS}/tables/fsc.csv",
-        summary=f"{RESULTS}/tables/summary.csv",
+        fsc=f"{PATHS.results}/tables/fsc.csv",
+        summary=f"{PATHS.results}/tables/summary.csv",
         page=report(
-            f"{RESULTS}/tables/summary.html",
+            f"{PATHS.results}/tables/summary.html",
             category="Tables",
             caption="../report/summary.rst",
             labels={"table": "quality against numbers per pattern"},
         ),
     log:
-        f"{RESULTS}/logs/gather.log",
+        f"{PATHS.results}/logs/gather.log",
     benchmark:
-        f"{RESULTS}/benchmarks/gather.tsv"
+        f"{PATHS.results}/benchmarks/gather.tsv"
     localrule: True
     conda:
         "../../envs/study.yaml"
     params:
-        code=code_digest("report.tables"),
+        seeds=STUDY.seeds,
+        code=code("gather"),
+    message:
+        "Gather the tables of all seeds"
     script:
         "../scripts/gather.py"
 
 
-if DEEP:
+if STUDY.resolves_depth:
 
     rule depth:
+        """Compare every slice of every reconstruction with the truth of every depth."""
         input:
-            datasets=expand(DATASET, seed=STUDY.seeds),
-            checks=expand(f"{DATA}/dataset_checks.json", seed=STUDY.seeds),
-            reconstructions=expand(reconstructions(), seed=STUDY.seeds),
+            datasets=PATHS.of_all_seeds(PATHS.dataset),
+            checks=PATHS.of_all_seeds(f"{PATHS.data}/dataset_checks.json"),
+            reconstructions=PATHS.of_all_seeds(*PATHS.reconstructions(PATHS.variants)),
         output:
-            depth=f"{RESULTS}/tables/depth.csv",
+            depth=f"{PATHS.results}/tables/depth.csv",
         log:
-            f"{RESULTS}/logs/depth.log",
+            f"{PATHS.results}/logs/depth.log",
         benchmark:
-            f"{RESULTS}/benchmarks/depth.tsv"
+            f"{PATHS.results}/benchmarks/depth.tsv"
         conda:
             "../../envs/study.yaml"
         resources:
             mem_mb=lambda wildcards, attempt: memory(Job("depth")) * attempt,
             runtime=lambda wildcards, attempt: minutes(Job("depth")) * attempt,
         params:
-            settings=settings("evaluation"),
-            code=code_digest("evaluation.depth"),
+            evaluation=keys("evaluation")["evaluation"],
+            variants=STUDY.variants(),
+            seeds=STUDY.seeds,
+            code=code("depth"),
+        message:
+            "Compare slices with the truth of every depth"
         script:
             "../scripts/depth.py"
 
 
 rule figure_data:
+    """Take from the large files the little that figures need."""
     input:
-        dataset=first_seed(DATASET),
-        checks=first_seed(f"{DATA}/dataset_checks.json"),
-        compressed=[first_seed(compressed(v)) for v in STUDY.figures.compare],
-        reconstruction=first_seed(
-            f"{SEED}/reconstructions/{STUDY.figures.compare[-1]}.h5"
-        ),
+        dataset=PATHS.of_first_seed(PATHS.dataset),
+        checks=PATHS.of_first_seed(f"{PATHS.data}/dataset_checks.json"),
+        compressed=first_seed(map(PATHS.compressed, STUDY.figures.compare)),
+        reconstruction=first_seed(PATHS.reconstructions(STUDY.figures.compare[-1:])),
     output:
-        figure_data=f"{RESULTS}/figure_data.h5",
+        figure_data=f"{PATHS.results}/figure_data.h5",
     log:
-        f"{RESULTS}/logs/figure_data.log",
+        f"{PATHS.results}/logs/figure_data.log",
     benchmark:
-        f"{RESULTS}/benchmarks/figure_data.tsv"
+        f"{PATHS.results}/benchmarks/figure_data.tsv"
     conda:
         "../../envs/study.yaml"
     resources:
@@ -101,6 +110,9 @@ rule figure_data:
         runtime=lambda wildcards, attempt: minutes(Job("figure_data")) * attempt,
     params:
         compare=STUDY.figures.compare,
-        code=code_digest("report.figures.data"),
+        given=given_dataset,
+        code=code("figure_data"),
+    message:
+        "Take what figures need from the large files"
     script:
         "../scripts/figure_data.py"

@@ -1,164 +1,182 @@
 # From small files and in seconds: not worth a place in the queue of a cluster.
 
+PROBES = ["/".join(variant) for variant in STUDY.drawn_probes()]
+
 
 rule figure_masks:
+    """Draw the masks and the decomposition of a pattern."""
     input:
-        figure_data=f"{RESULTS}/figure_data.h5",
+        figure_data=f"{PATHS.results}/figure_data.h5",
     output:
         report(
-            figure_files("masks")[0],
+            PATHS.figure("masks")[0],
             category="Figures",
             caption="../report/masks.rst",
             labels={"figure": "1 masks and decomposition"},
         ),
-        figure_files("masks")[1:],
+        PATHS.figure("masks")[1:],
     log:
-        f"{RESULTS}/logs/figures/masks.log",
+        f"{PATHS.results}/logs/figures/masks.log",
     benchmark:
-        f"{RESULTS}/benchmarks/figures/masks.tsv"
+        f"{PATHS.results}/benchmarks/figures/masks.tsv"
     localrule: True
     conda:
         "../../envs/study.yaml"
     params:
-        settings=settings("figures"),
-        code=[code_digest("report.figures.masks"), code_digest("report.figures.data")],
+        code=code("figure_masks"),
+    message:
+        "Draw the masks and the decomposition of a pattern"
     script:
         "../scripts/figure_masks.py"
 
 
 rule figure_fsc:
+    """Draw the Fourier shell correlation of every basis and size."""
     input:
-        fsc=f"{RESULTS}/tables/fsc.csv",
+        fsc=f"{PATHS.results}/tables/fsc.csv",
     output:
         report(
-            figure_files("fsc")[0],
+            PATHS.figure("fsc")[0],
             category="Figures",
             caption="../report/fsc.rst",
             labels={"figure": "2 Fourier shell correlation"},
         ),
-        figure_files("fsc")[1:],
+        PATHS.figure("fsc")[1:],
     log:
-        f"{RESULTS}/logs/figures/fsc.log",
+        f"{PATHS.results}/logs/figures/fsc.log",
     benchmark:
-        f"{RESULTS}/benchmarks/figures/fsc.tsv"
+        f"{PATHS.results}/benchmarks/figures/fsc.tsv"
     localrule: True
     conda:
         "../../envs/study.yaml"
     params:
-        settings=settings("evaluation", "figures"),
-        code=code_digest("report.figures.curves"),
+        sweeps=STUDY.plain_sweeps(),
+        evaluation=keys("evaluation")["evaluation"],
+        code=code("figure_fsc", parameters.bases(STUDY)),
+    message:
+        "Draw the Fourier shell correlation of every basis and size"
     script:
         "../scripts/figure_fsc.py"
 
 
 rule figure_slices:
+    """Draw one slice of several reconstructions and sections of all slices."""
     input:
-        figure_data=f"{RESULTS}/figure_data.h5",
-        reconstructions=[
-            first_seed(path) for path in reconstructions(*STUDY.figures.compare)
-        ],
+        figure_data=f"{PATHS.results}/figure_data.h5",
+        reconstructions=first_seed(PATHS.reconstructions(STUDY.figures.compare)),
     output:
         report(
-            figure_files("slices")[0],
+            PATHS.figure("slices")[0],
             category="Figures",
             caption="../report/slices.rst",
             labels={"figure": "3 slices of the object"},
         ),
-        figure_files("slices")[1:],
+        PATHS.figure("slices")[1:],
     log:
-        f"{RESULTS}/logs/figures/slices.log",
+        f"{PATHS.results}/logs/figures/slices.log",
     benchmark:
-        f"{RESULTS}/benchmarks/figures/slices.tsv"
+        f"{PATHS.results}/benchmarks/figures/slices.tsv"
     localrule: True
     conda:
         "../../envs/study.yaml"
     params:
-        settings=settings("figures"),
-        code=[code_digest("report.figures.slices"), code_digest("report.figures.data")],
+        slice=STUDY.figures.slice,
+        compare=STUDY.figures.compare,
+        code=code("figure_slices", parameters.bases(STUDY)),
+    message:
+        "Draw one slice of several reconstructions and sections of all slices"
     script:
         "../scripts/figure_slices.py"
 
 
 rule figure_quality:
+    """Draw quality against the number of stored values."""
     input:
-        summary=f"{RESULTS}/tables/summary.csv",
+        summary=f"{PATHS.results}/tables/summary.csv",
     output:
         report(
-            figure_files("quality")[0],
+            PATHS.figure("quality")[0],
             category="Figures",
             caption="../report/quality.rst",
             labels={"figure": "4 quality against stored numbers"},
         ),
-        figure_files("quality")[1:],
+        PATHS.figure("quality")[1:],
     log:
-        f"{RESULTS}/logs/figures/quality.log",
+        f"{PATHS.results}/logs/figures/quality.log",
     benchmark:
-        f"{RESULTS}/benchmarks/figures/quality.tsv"
+        f"{PATHS.results}/benchmarks/figures/quality.tsv"
     localrule: True
     conda:
         "../../envs/study.yaml"
     params:
-        settings=settings("evaluation", "figures"),
-        code=code_digest("report.figures.curves"),
+        sweeps=STUDY.plain_sweeps(),
+        evaluation=keys("evaluation")["evaluation"],
+        code=code("figure_quality", parameters.bases(STUDY)),
+    message:
+        "Draw quality against the number of stored values"
     script:
         "../scripts/figure_quality.py"
 
 
-if RATE:
+if STUDY.asks_for_bytes:
 
     rule figure_rate:
+        """Draw quality against stored bytes."""
         input:
-            summary=f"{RESULTS}/tables/summary.csv",
+            summary=f"{PATHS.results}/tables/summary.csv",
         output:
             report(
-                figure_files("rate")[0],
+                PATHS.figure("rate")[0],
                 category="Figures",
                 caption="../report/rate.rst",
                 labels={"figure": "5 quality against stored bytes"},
             ),
-            figure_files("rate")[1:],
+            PATHS.figure("rate")[1:],
         log:
-            f"{RESULTS}/logs/figures/rate.log",
+            f"{PATHS.results}/logs/figures/rate.log",
         benchmark:
-            f"{RESULTS}/benchmarks/figures/rate.tsv"
+            f"{PATHS.results}/benchmarks/figures/rate.tsv"
         localrule: True
         conda:
             "../../envs/study.yaml"
         params:
-            settings=settings("evaluation", "figures"),
-            code=code_digest("report.figures.rate"),
+            evaluation=keys("evaluation")["evaluation"],
+            code=code("figure_rate", parameters.bases(STUDY)),
+        message:
+            "Draw quality against stored bytes"
         script:
             "../scripts/figure_rate.py"
 
 
-if DEEP:
+if STUDY.resolves_depth:
 
     rule figure_depth:
+        """Draw which true slices each reconstructed slice holds."""
         input:
-            depth=f"{RESULTS}/tables/depth.csv",
-            figure_data=f"{RESULTS}/figure_data.h5",
-            reconstructions=map(first_seed, reconstructions(*STUDY.figures.compare)),
+            depth=f"{PATHS.results}/tables/depth.csv",
+            figure_data=f"{PATHS.results}/figure_data.h5",
+            reconstructions=first_seed(PATHS.reconstructions(STUDY.figures.compare)),
         output:
             report(
-                figure_files("depth")[0],
+                PATHS.figure("depth")[0],
                 category="Figures",
                 caption="../report/depth.rst",
                 labels={"figure": "6 resolution along the beam"},
             ),
-            figure_files("depth")[1:],
+            PATHS.figure("depth")[1:],
         log:
-            f"{RESULTS}/logs/figures/depth.log",
+            f"{PATHS.results}/logs/figures/depth.log",
         benchmark:
-            f"{RESULTS}/benchmarks/figures/depth.tsv"
+            f"{PATHS.results}/benchmarks/figures/depth.tsv"
         localrule: True
         conda:
             "../../envs/study.yaml"
         params:
-            settings=settings("evaluation", "figures"),
-            code=[
-                code_digest("report.figures.depth"),
-                code_digest("report.figures.data"),
-            ],
+            evaluation=keys("evaluation")["evaluation"],
+            compare=STUDY.figures.compare,
+            code=code("figure_depth", parameters.bases(STUDY)),
+        message:
+            "Draw which true slices each reconstructed slice holds"
         script:
             "../scripts/figure_depth.py"
 
@@ -166,79 +184,90 @@ if DEEP:
 if PROBES:
 
     rule figure_probe:
+        """Draw the probes that were optimised with the object beside the true one."""
         input:
-            reconstructions=map(first_seed, reconstructions(*PROBES)),
+            reconstructions=first_seed(PATHS.reconstructions(PROBES)),
         output:
             report(
-                figure_files("probe")[0],
+                PATHS.figure("probe")[0],
                 category="Figures",
                 caption="../report/probe.rst",
                 labels={"figure": "7 probes"},
             ),
-            figure_files("probe")[1:],
+            PATHS.figure("probe")[1:],
         log:
-            f"{RESULTS}/logs/figures/probe.log",
+            f"{PATHS.results}/logs/figures/probe.log",
         benchmark:
-            f"{RESULTS}/benchmarks/figures/probe.tsv"
+            f"{PATHS.results}/benchmarks/figures/probe.tsv"
         localrule: True
         conda:
             "../../envs/study.yaml"
         params:
-            settings=settings("figures", "microscope", "detector"),
+            settings=parameters.microscope(STUDY),
             variants=PROBES,
-            code=code_digest("report.figures.probe"),
+            code=code("figure_probe"),
+        message:
+            "Draw the probes that were optimised with the object beside the true one"
         script:
             "../scripts/figure_probe.py"
 
 
-if ASIDE:
+if "claims" in PATHS.figure_names():
 
     rule figure_claims:
+        """Draw what the dark field brings, how many epochs it takes, and how long they are."""
         input:
-            summary=f"{RESULTS}/tables/summary.csv",
+            summary=f"{PATHS.results}/tables/summary.csv",
         output:
             report(
-                figure_files("claims")[0],
+                PATHS.figure("claims")[0],
                 category="Figures",
                 caption="../report/aside.rst",
                 labels={"figure": "8 dark field, epochs, seconds"},
             ),
-            figure_files("claims")[1:],
+            PATHS.figure("claims")[1:],
         log:
-            f"{RESULTS}/logs/figures/claims.log",
+            f"{PATHS.results}/logs/figures/claims.log",
         benchmark:
-            f"{RESULTS}/benchmarks/figures/claims.tsv"
+            f"{PATHS.results}/benchmarks/figures/claims.tsv"
         localrule: True
         conda:
             "../../envs/study.yaml"
         params:
-            settings=settings("figures"),
-            sweeps=sweeps_settings(),
-            code=code_digest("report.figures.dark_field_and_time"),
+            study=parameters.question(STUDY),
+            code=code("figure_claims", parameters.bases(STUDY)),
+        message:
+            "Draw what the dark field brings, how many epochs it takes, and how long they are"
         script:
             "../scripts/figure_claims.py"
 
 
 rule provenance:
+    """Write the page that says from what, with what and how fast everything was made."""
     input:
-        reconstructions=expand(reconstructions(), seed=STUDY.seeds),
+        figures=PATHS.figures(),
+        tables=PATHS.tables(),
+        reconstructions=PATHS.of_all_seeds(*PATHS.reconstructions(PATHS.variants)),
     output:
-        jobs=f"{RESULTS}/tables/jobs.csv",
+        jobs=f"{PATHS.results}/tables/jobs.csv",
         page=report(
-            f"{RESULTS}/provenance.html",
+            f"{PATHS.results}/provenance.html",
             category="Provenance",
             caption="../report/provenance.rst",
             labels={"page": "commit, versions, device, seeds, seconds"},
         ),
     log:
-        f"{RESULTS}/logs/provenance.log",
+        f"{PATHS.results}/logs/provenance.log",
     benchmark:
-        f"{RESULTS}/benchmarks/provenance.tsv"
+        f"{PATHS.results}/benchmarks/provenance.tsv"
     localrule: True
     conda:
         "../../envs/study.yaml"
     params:
-        labels=expand("seed_{seed}/{variant}", seed=STUDY.seeds, variant=VARIANTS),
-        code=code_digest("report.pages"),
+        study=parameters.question(STUDY),
+        labels=expand("seed_{seed}/{variant}", variant=PATHS.variants, seed=STUDY.seeds),
+        code=code("provenance", parameters.bases(STUDY)),
+    message:
+        "Write the page of provenance"
     script:
         "../scripts/provenance.py"

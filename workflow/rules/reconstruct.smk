@@ -1,14 +1,15 @@
 rule reconstruct:
+    """Reconstruct the phase of each slice from a compressed file alone."""
     input:
-        compressed=lambda wildcards: compressed(
+        compressed=lambda wildcards: PATHS.compressed(
             f"{wildcards.sweep}/{wildcards.size}"
         ).replace("{seed}", wildcards.seed),
     output:
-        reconstruction=f"{SEED}/reconstructions/{{sweep}}/{{size}}.h5",
+        reconstruction=f"{PATHS.seed}/reconstructions/{{sweep}}/{{size}}.h5",
     log:
-        f"{SEED}/logs/reconstruct/{{sweep}}/{{size}}.log",
+        f"{PATHS.seed}/logs/reconstruct/{{sweep}}/{{size}}.log",
     benchmark:
-        f"{SEED}/benchmarks/reconstruct/{{sweep}}/{{size}}.tsv"
+        f"{PATHS.seed}/benchmarks/reconstruct/{{sweep}}/{{size}}.tsv"
     conda:
         "../../envs/study.yaml"
     threads: 1
@@ -24,8 +25,11 @@ rule reconstruct:
         )
         * attempt,
     params:
-        settings=reconstruction_settings,
-        checkpoint=f"{SEED}/checkpoints/{{sweep}}/{{size}}.pt",
-        code=code_digest("reconstruction.run"),
+        settings=lambda wildcards: parameters.reconstruction(STUDY, wildcards.sweep),
+        machine=lambda wildcards, threads: parameters.machine(STUDY, wildcards.sweep),
+        checkpoint=f"{PATHS.seed}/checkpoints/{{sweep}}/{{size}}.pt",
+        code=code("reconstruct"),
+    message:
+        "Reconstruct {wildcards.sweep}/{wildcards.size}, seed {wildcards.seed}"
     script:
         "../scripts/reconstruct.py"

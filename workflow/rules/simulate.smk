@@ -1,14 +1,15 @@
 if SIMULATED:
 
     rule simulate_phonon:
+        """Simulate the patterns of one frozen-phonon configuration."""
         input:
-            atoms=f"{RESULTS}/crystal/atoms.xyz",
+            atoms=f"{PATHS.results}/crystal/atoms.xyz",
         output:
-            patterns=f"{SEED}/simulation/phonon_{{phonon}}.h5",
+            patterns=f"{PATHS.seed}/simulation/phonon_{{phonon}}.h5",
         log:
-            f"{SEED}/logs/simulate/phonon_{{phonon}}.log",
+            f"{PATHS.seed}/logs/simulate/phonon_{{phonon}}.log",
         benchmark:
-            f"{SEED}/benchmarks/simulate/phonon_{{phonon}}.tsv"
+            f"{PATHS.seed}/benchmarks/simulate/phonon_{{phonon}}.tsv"
         conda:
             "../../envs/study.yaml"
         threads: 1
@@ -16,24 +17,28 @@ if SIMULATED:
             mem_mb=lambda wildcards, attempt: memory(Job("simulate_phonon")) * attempt,
             runtime=lambda wildcards, attempt: minutes(Job("simulate_phonon")) * attempt,
         params:
-            settings=simulation_settings(),
-            code=[code_digest("study.sample"), code_digest("simulation.abtem_scan")],
+            settings=parameters.simulation(STUDY),
+            device=lambda wildcards, threads: STUDY.simulation.device,
+            code=code("simulate_phonon"),
+        message:
+            "Simulate the patterns of phonon configuration {wildcards.phonon}, seed {wildcards.seed}"
         script:
             "../scripts/simulate_phonon.py"
 
     rule average_phonons:
+        """Average the phonon configurations and add the noise of the dose."""
         input:
             configurations=expand(
-                f"{SEED}/simulation/phonon_{{phonon}}.h5",
+                f"{PATHS.seed}/simulation/phonon_{{phonon}}.h5",
                 phonon=range(CONFIGURATIONS),
                 allow_missing=True,
             ),
         output:
-            dataset=DATASET,
+            dataset=PATHS.dataset,
         log:
-            f"{SEED}/logs/average_phonons.log",
+            f"{PATHS.seed}/logs/average_phonons.log",
         benchmark:
-            f"{SEED}/benchmarks/average_phonons.tsv"
+            f"{PATHS.seed}/benchmarks/average_phonons.tsv"
         conda:
             "../../envs/study.yaml"
         resources:
@@ -41,46 +46,58 @@ if SIMULATED:
             runtime=lambda wildcards, attempt: minutes(Job("average_phonons")) * attempt,
         params:
             dose=STUDY.simulation.dose_electrons_per_angstrom2,
-            code=code_digest("simulation.average"),
+            scan=keys("scan"),
+            about=lambda wildcards, threads: parameters.recording(STUDY),
+            code=code("average_phonons"),
+        message:
+            "Average the phonon configurations, seed {wildcards.seed}"
         script:
             "../scripts/average_phonons.py"
 
     rule count_electrons:
+        """Record a data set without noise anew, with the dose of a sweep."""
         input:
-            dataset=DATASET,
+            dataset=PATHS.dataset,
         output:
-            counts=COUNTS,
+            counts=PATHS.counts,
         log:
-            f"{SEED}/logs/count_electrons/{{dose}}.log",
+            f"{PATHS.seed}/logs/count_electrons/{{dose}}.log",
         benchmark:
-            f"{SEED}/benchmarks/count_electrons/{{dose}}.tsv"
+            f"{PATHS.seed}/benchmarks/count_electrons/{{dose}}.tsv"
         conda:
             "../../envs/study.yaml"
         resources:
             mem_mb=lambda wildcards, attempt: memory(Job("count_electrons")) * attempt,
             runtime=lambda wildcards, attempt: minutes(Job("count_electrons")) * attempt,
         params:
-            dose=lambda wildcards: DOSES[wildcards.dose],
-            code=[code_digest("simulation.noise"), code_digest("study.sample")],
+            dose=lambda wildcards: PATHS.doses[wildcards.dose],
+            scan=keys("scan"),
+            code=code("count_electrons"),
+        message:
+            "Count electrons at {wildcards.dose} electrons/Å², seed {wildcards.seed}"
         script:
             "../scripts/count_electrons.py"
 
 
 rule check_dataset:
+    """Read every pattern once and refuse what cannot be reconstructed."""
     input:
-        dataset=DATASET,
+        dataset=PATHS.dataset,
     output:
-        checks=f"{DATA}/dataset_checks.json",
+        checks=f"{PATHS.data}/dataset_checks.json",
     log:
-        f"{DATA}/logs/check_dataset.log",
+        f"{PATHS.data}/logs/check_dataset.log",
     benchmark:
-        f"{DATA}/benchmarks/check_dataset.tsv"
+        f"{PATHS.data}/benchmarks/check_dataset.tsv"
     conda:
         "../../envs/study.yaml"
     resources:
         mem_mb=lambda wildcards, attempt: memory(Job("check_dataset")) * attempt,
         runtime=lambda wildcards, attempt: minutes(Job("check_dataset")) * attempt,
     params:
-        code=code_digest("data.dataset"),
+        given=given_dataset,
+        code=code("check_dataset"),
+    message:
+        "Check every pattern of {input.dataset}"
     script:
         "../scripts/check_dataset.py"

@@ -2,21 +2,21 @@
 
 from typing import TYPE_CHECKING
 
+from ptychobasis.core.logs import script_logged
 from ptychobasis.simulation.average import average_configurations
-from ptychobasis.study.geometry import electrons_per_pattern
-from ptychobasis.study.job import job
+from ptychobasis.simulation.geometry import electrons_per_pattern
+from ptychobasis.simulation.settings import Scan
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job(snakemake) as study:
-    seed = int(snakemake.wildcards.seed)
-    others = {"seeds", "sweeps", "reconstruction", "figures"}
-    about = study.model_dump(mode="json", exclude=others)
+with script_logged(snakemake):
+    seed, dose = int(snakemake.wildcards.seed), snakemake.params.dose
+    scan = Scan.from_plain(snakemake.params.scan["scan"])
     average_configurations(
         snakemake.input.configurations,
         snakemake.output.dataset,
-        electrons_per_pattern(study, snakemake.params.dose),
+        None if dose is None else electrons_per_pattern(scan, dose),
         seed,
-        {"config": about, "seed": seed},
+        {"config": snakemake.params.about, "seed": seed},
     )

@@ -3,15 +3,15 @@
 import json
 from typing import TYPE_CHECKING
 
+from ptychobasis.core.logs import script_logged
 from ptychobasis.data.atomic import atomic
 from ptychobasis.data.dataset import read_dataset
 from ptychobasis.data.dataset_checks import check_patterns, scattering
-from ptychobasis.study.job import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job(snakemake):
+with script_logged(snakemake):
     dataset = read_dataset(snakemake.input.dataset)
     mean = check_patterns(dataset)
     checks = {

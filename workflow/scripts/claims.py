@@ -2,16 +2,18 @@
 
 from typing import TYPE_CHECKING
 
+from ptychobasis.core.logs import script_logged
 from ptychobasis.report import tables
 from ptychobasis.report.claims.claims import judge
 from ptychobasis.report.claims.findings import Tables
 from ptychobasis.report.pages import write_claims
-from ptychobasis.study.job import job
+from ptychobasis.study.schema import Study
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job(snakemake) as study:
+with script_logged(snakemake):
+    study = Study.from_plain(snakemake.params.study)
     depth = list(snakemake.input.depth)
     measured = Tables(
         tables.read_csv(snakemake.input.summary),

@@ -11,31 +11,31 @@ import numpy as np
 from ptychobasis.bases.basis import Request
 from ptychobasis.bases.compress import Blocks, compress, leading_vectors, reduction
 from ptychobasis.bases.registry import build_basis
+from ptychobasis.core.logs import script_logged
 from ptychobasis.data.dataset import read_dataset
-from ptychobasis.study.job import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job(snakemake) as study:
+with script_logged(snakemake):
     dataset = read_dataset(snakemake.input.dataset)
-    blocks = Blocks(scheduler=study.compression.dask_scheduler)
-    sweep, size = study.sweeps[snakemake.wildcards.sweep], snakemake.wildcards.size
+    blocks = Blocks(scheduler=snakemake.params.scheduler)
+    keys, size = snakemake.params.settings, snakemake.wildcards.size
     request = Request(
         optics=dataset.optics,
         size=0 if size == "all" else int(size),
         leading_vectors=partial(leading_vectors, dataset, blocks=blocks),
-        masks_file=sweep.masks_file,
+        masks_file=None if keys["masks_file"] is None else Path(keys["masks_file"]),
     )
-    basis = build_basis(sweep.basis, request)
+    basis = build_basis(keys["basis"], request)
     scattering = json.loads(Path(snakemake.input.checks).read_text())["scattering"]
     compress(
         dataset,
         basis,
         snakemake.output.compressed,
-        {"sweep": sweep.model_dump(mode="json")},
+        {"sweep": keys},
         np.array(scattering),
-        sweep.store,
+        keys["store"],
         blocks,
     )
     less = reduction(basis.size, dataset.optics.bright_field().size)

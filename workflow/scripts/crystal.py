@@ -4,16 +4,20 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ptychobasis.core.logs import script_logged
 from ptychobasis.data.atomic import atomic
 from ptychobasis.simulation import crystal, dislocation_checks
-from ptychobasis.study.job import job
-from ptychobasis.study.sample import build_crystal
+from ptychobasis.simulation.geometry import needed_size
+from ptychobasis.simulation.sample import build_crystal
+from ptychobasis.simulation.settings import Crystal, Detector, Scan
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job(snakemake) as study:
-    atoms = build_crystal(study)
+with script_logged(snakemake):
+    keys = snakemake.params.settings
+    size = needed_size(Scan.from_plain(keys["scan"]), Detector.from_plain(keys["detector"]))
+    atoms = build_crystal(Crystal.from_plain(keys["crystal"]), size, snakemake.params.seed)
     if "partials" in atoms.info:
         checks = dislocation_checks.report(atoms)
         dislocation_checks.verify(checks)

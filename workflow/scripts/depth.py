@@ -5,22 +5,24 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ptychobasis.core.logs import script_logged
 from ptychobasis.data.dataset import read_dataset
 from ptychobasis.evaluation.compare import Measure
 from ptychobasis.evaluation.depth import depth_table
+from ptychobasis.evaluation.settings import Evaluation
 from ptychobasis.reconstruction.result_file import read_reconstruction
 from ptychobasis.report import tables
-from ptychobasis.study.job import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job(snakemake) as study:
-    keys = study.evaluation
+with script_logged(snakemake):
+    keys = Evaluation.from_plain(snakemake.params.evaluation)
     measure = Measure(keys.band_per_angstrom, keys.apodisation_angstrom)
-    datasets = dict(zip(study.seeds, map(read_dataset, snakemake.input.datasets), strict=True))
-    # the files are in this order: `expand` varies what it is told first least
-    parts, pairs = [], product(study.variants(), study.seeds)
+    seeds = snakemake.params.seeds
+    datasets = dict(zip(seeds, map(read_dataset, snakemake.input.datasets), strict=True))
+    # the files are in this order
+    parts, pairs = [], product(snakemake.params.variants, seeds)
     for (variant, seed), path in zip(pairs, snakemake.input.reconstructions, strict=True):
         truth = datasets[seed].truth
         assert truth is not None  # this rule is there only if the study is simulated

@@ -2,13 +2,15 @@
 
 from typing import TYPE_CHECKING
 
+from ptychobasis.core.logs import script_logged
 from ptychobasis.report.figures.dark_field_and_time import draw_claims
 from ptychobasis.report.figures.style import save
 from ptychobasis.report.tables import read_csv
-from ptychobasis.study.job import job
+from ptychobasis.study.schema import Study
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job(snakemake) as study:
+with script_logged(snakemake):
+    study = Study.from_plain(snakemake.params.study)
     save(draw_claims(study, read_csv(snakemake.input.summary)), snakemake.output)

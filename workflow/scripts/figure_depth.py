@@ -4,23 +4,25 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ptychobasis.core.logs import script_logged
 from ptychobasis.evaluation.compare import Measure
 from ptychobasis.evaluation.field import scanned_picture
+from ptychobasis.evaluation.settings import Evaluation
 from ptychobasis.reconstruction.result_file import read_reconstruction
 from ptychobasis.report.figures.data import read_figure_data
 from ptychobasis.report.figures.depth import draw_depth, own_picture
 from ptychobasis.report.figures.style import pretty, save
-from ptychobasis.study.job import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job(snakemake) as study:
-    data, keys = read_figure_data(snakemake.input.figure_data), study.evaluation
+with script_logged(snakemake):
+    data = read_figure_data(snakemake.input.figure_data)
+    keys = Evaluation.from_plain(snakemake.params.evaluation)
     measure = Measure(keys.band_per_angstrom, keys.apodisation_angstrom)
     results = [read_reconstruction(path) for path in snakemake.input.reconstructions]
     pictures = {}
-    for label, recon in zip(study.figures.compare, results, strict=True):
+    for label, recon in zip(snakemake.params.compare, results, strict=True):
         title = f"{pretty(recon.run.basis)}\n{recon.run.stored_values} numbers"
         area = scanned_picture(recon, data.positions)
         pictures[label] = (title, own_picture(area, measure))

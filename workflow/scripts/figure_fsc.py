@@ -2,16 +2,17 @@
 
 from typing import TYPE_CHECKING
 
+from ptychobasis.core.logs import script_logged
+from ptychobasis.evaluation.settings import Evaluation
 from ptychobasis.report.figures.curves import draw_fsc
 from ptychobasis.report.figures.style import save
 from ptychobasis.report.tables import read_csv
-from ptychobasis.study.job import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job(snakemake) as study:
+with script_logged(snakemake):
     curves = read_csv(snakemake.input.fsc)
-    curves = curves[curves["sweep"].isin(study.plain_sweeps())]
-    band, reference = study.evaluation.band_per_angstrom, study.evaluation.reference
-    save(draw_fsc(curves, reference, band), snakemake.output)
+    curves = curves[curves["sweep"].isin(snakemake.params.sweeps)]
+    keys = Evaluation.from_plain(snakemake.params.evaluation)
+    save(draw_fsc(curves, keys.reference, keys.band_per_angstrom), snakemake.output)

@@ -2,15 +2,17 @@
 
 from typing import TYPE_CHECKING
 
+from ptychobasis.core.logs import script_logged
+from ptychobasis.evaluation.settings import Evaluation
 from ptychobasis.report.figures.curves import draw_quality
 from ptychobasis.report.figures.style import save
 from ptychobasis.report.tables import read_csv
-from ptychobasis.study.job import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job(snakemake) as study:
+with script_logged(snakemake):
     summary = read_csv(snakemake.input.summary)
-    summary = summary[summary["sweep"].isin(study.plain_sweeps())]
-    save(draw_quality(summary, study.evaluation.band_per_angstrom), snakemake.output)
+    summary = summary[summary["sweep"].isin(snakemake.params.sweeps)]
+    keys = Evaluation.from_plain(snakemake.params.evaluation)
+    save(draw_quality(summary, keys.band_per_angstrom), snakemake.output)

@@ -2,14 +2,16 @@
 
 from typing import TYPE_CHECKING
 
+from ptychobasis.core.logs import script_logged
+from ptychobasis.evaluation.settings import Evaluation
 from ptychobasis.report.figures.rate import draw_rate
 from ptychobasis.report.figures.style import save
 from ptychobasis.report.tables import read_csv
-from ptychobasis.study.job import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job(snakemake) as study:
+with script_logged(snakemake):
     summary = read_csv(snakemake.input.summary)
-    save(draw_rate(summary, study.evaluation.band_per_angstrom), snakemake.output)
+    keys = Evaluation.from_plain(snakemake.params.evaluation)
+    save(draw_rate(summary, keys.band_per_angstrom), snakemake.output)

@@ -3,15 +3,17 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ptychobasis.core.logs import script_logged
 from ptychobasis.reconstruction.result_file import read_reconstruction
 from ptychobasis.report.pages import jobs, write_provenance
 from ptychobasis.report.tables import write_csv
-from ptychobasis.study.job import job
+from ptychobasis.study.schema import Study
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job(snakemake) as study:
+with script_logged(snakemake):
+    study = Study.from_plain(snakemake.params.study)
     results = zip(
         snakemake.params.labels,
         map(read_reconstruction, snakemake.input.reconstructions),

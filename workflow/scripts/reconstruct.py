@@ -4,15 +4,17 @@ from typing import TYPE_CHECKING
 
 from ptychobasis.compute.devices import choose_device, leased
 from ptychobasis.core.errors import StudyError
+from ptychobasis.core.logs import script_logged
 from ptychobasis.core.seeds import derived_seed
 from ptychobasis.reconstruction.job import ReconstructionJob
-from ptychobasis.study.job import job
+from ptychobasis.reconstruction.settings import ReconstructionConfig
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job(snakemake) as study:
-    settings = study.recon(snakemake.wildcards.sweep)
+with script_logged(snakemake):
+    keys = {**snakemake.params.settings, **snakemake.params.machine}
+    settings = ReconstructionConfig.from_plain(keys)
     gpus = snakemake.resources.get("gpu")
     device = choose_device(settings.device, gpus)
     count = (gpus if device.type == "cuda" else snakemake.resources.get("processes")) or 1

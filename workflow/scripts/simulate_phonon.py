@@ -4,19 +4,22 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ptychobasis.core.logs import script_logged
 from ptychobasis.data.dataset import Truth, write_dataset
 from ptychobasis.simulation import abtem_scan
 from ptychobasis.simulation.crystal import read_atoms
-from ptychobasis.study.geometry import scan_positions
-from ptychobasis.study.job import job
+from ptychobasis.simulation.geometry import scan_on_crystal, simulated_optics
+from ptychobasis.simulation.settings import Detector, Microscope, Scan, Simulation
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job(snakemake) as study:
-    atoms = read_atoms(Path(snakemake.input.atoms))
-    optics, keys = study.optics(), study.simulation
-    assert keys is not None  # this rule is there only if the study is simulated
+with script_logged(snakemake):
+    blocks, device = snakemake.params.settings, snakemake.params.device
+    keys = Simulation.from_plain({**blocks["simulation"], "device": device})
+    optics = simulated_optics(
+        Microscope.from_plain(blocks["microscope"]), Detector.from_plain(blocks["detector"])
+    )
     numerics = abtem_scan.Numerics(
         sampling=keys.sampling_angstrom,
         slice_thickness=keys.slice_thickness_angstrom,
@@ -25,7 +28,8 @@ with job(snakemake) as study:
         batch=keys.batch,
         device=keys.device,
     )
-    positions = scan_positions(study, atoms)
+    atoms = read_atoms(Path(snakemake.input.atoms))
+    positions = scan_on_crystal(Scan.from_plain(blocks["scan"]), atoms)
     seed, phonon = int(snakemake.wildcards.seed), int(snakemake.wildcards.phonon)
     potential = abtem_scan.phonon_potential(atoms, numerics, seed=seed * 10_000 + phonon)
     logging.info(

@@ -1,14 +1,32 @@
 """The log of a job, and errors in one sentence."""
 
 import logging
+import os
+import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from ptychobasis.core.errors import StudyError
 
 log = logging.getLogger(__name__)
+
+
+@contextmanager
+def script_logged(snakemake: Any) -> Iterator[None]:
+    """Run the body of a script of the workflow: log to the rule's file and to the screen.
+
+    A `StudyError` ends the script with its sentence; any other error with its traceback in
+    the log as well.
+    """
+    start_log("/".join((snakemake.rule, *snakemake.wildcards)), [*snakemake.log, None][0], "w")
+    if "SLURM_JOB_ID" in os.environ:
+        number, gpus = os.environ["SLURM_JOB_ID"], os.environ.get("CUDA_VISIBLE_DEVICES", "none")
+        log.info("Slurm job %s on %s, CUDA_VISIBLE_DEVICES: %s", number, platform.node(), gpus)
+    with errors_logged():
+        yield
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """The base of all keys of a configuration: types with limits, and a closed block of keys."""
 
-from typing import Annotated, Literal
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,3 +24,12 @@ class Section(BaseModel):
         allow_inf_nan=False,
         use_attribute_docstrings=True,
     )
+
+    @classmethod
+    def from_plain(cls, values: Mapping[str, Any]) -> Self:
+        """Make the block of plain values, such as the parameters of a rule.
+
+        Raises:
+            pydantic.ValidationError: the values are no such block.
+        """
+        return cls.model_validate_json(json.dumps(values))

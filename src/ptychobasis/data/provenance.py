@@ -7,14 +7,12 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from ptychobasis import __version__
-
 
 def provenance() -> dict[str, str]:
     """Versions of all that a result depends on; the same on every run of one installation."""
-    packages = {name: _version(name) for name in ("numpy", "scipy", "h5py", "torch", "abtem")}
-    python = platform.python_version()
-    return {"ptychobasis": __version__, "commit": _commit(), "python": python, **packages}
+    names = ("ptychobasis", "numpy", "scipy", "h5py", "torch", "abtem")
+    packages = {name: _version(name) for name in names}
+    return {"commit": _commit(), "python": platform.python_version(), **packages}
 
 
 def _version(name: str) -> str:

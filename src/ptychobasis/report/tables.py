@@ -12,7 +12,6 @@ from ptychobasis.bases.compressed_file import bytes_of_coefficients, read_compre
 from ptychobasis.data.atomic import atomic
 from ptychobasis.evaluation.probe_error import ProbeError
 from ptychobasis.simulation.noise import CountBytes
-from ptychobasis.study.schema import Sweep
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
@@ -88,22 +87,24 @@ def add_sizes(
 
 
 def add_storage(
-    summary: pd.DataFrame, sweeps: Mapping[str, Sweep], counts: Mapping[float, CountBytes]
+    summary: pd.DataFrame,
+    storage: Mapping[str, tuple[str, float | None]],
+    counts: Mapping[float, CountBytes],
 ) -> pd.DataFrame:
     """Add how each variant was stored, and what the counts that it comes from take.
 
     Args:
         summary: with the column sweep.
-        sweeps: of the study, by name.
+        storage: Type of the stored numbers and dose [electrons/Å²] of every sweep.
         counts: what counts take per pattern, by the dose of a sweep.
 
     Returns:
         `summary` with the columns store, dose_electrons_per_angstrom2, raw_bytes_per_pattern and
         lossless_bytes_per_pattern; the last three are NaN for sweeps without a dose.
     """
-    dose = summary["sweep"].map(lambda name: sweeps[name].dose_electrons_per_angstrom2)
+    dose = summary["sweep"].map(lambda name: storage[name][1])
     return summary.assign(
-        store=summary["sweep"].map(lambda name: sweeps[name].store),
+        store=summary["sweep"].map(lambda name: storage[name][0]),
         dose_electrons_per_angstrom2=dose.astype(float),
         raw_bytes_per_pattern=dose.map({each: taken.raw for each, taken in counts.items()}),
         lossless_bytes_per_pattern=dose.map({each: t.lossless for each, t in counts.items()}),

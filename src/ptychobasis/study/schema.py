@@ -14,12 +14,12 @@ from ptychobasis.bases.quantise import Store
 from ptychobasis.bases.registry import BASES
 from ptychobasis.bases.settings import Compression
 from ptychobasis.core.errors import StudyError, nearest
-from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
 from ptychobasis.core.section import Count, Positive, Section
 from ptychobasis.data.settings import Dataset
 from ptychobasis.evaluation.settings import Evaluation
 from ptychobasis.reconstruction.settings import ReconstructionConfig
+from ptychobasis.simulation.geometry import scan_grid, simulated_optics
 from ptychobasis.simulation.settings import Crystal, Detector, Microscope, Scan, Simulation
 
 SweepName = Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
@@ -106,13 +106,7 @@ class Study(Section):
         """
         if self.microscope is None or self.detector is None:
             raise StudyError("the optics of a ready data set stand in dataset.file itself")
-        (ny, nx), (ly, lx) = self.detector.pixels, self.detector.window_angstrom
-        return Optics(
-            energy=self.microscope.voltage_kv * 1e3,
-            semi_angle=self.microscope.semi_angle_mrad * 1e-3,
-            defocus=self.microscope.defocus_angstrom,
-            detector=Grid((ny, nx), (ly / ny, lx / nx)),
-        )
+        return simulated_optics(self.microscope, self.detector)
 
     def scan_positions(self) -> NDArray[np.float64]:
         """Scan positions ``(ny, nx, 2)`` as (y, x) [Å], relative to the centre of the scan.
@@ -122,11 +116,7 @@ class Study(Section):
         """
         if self.scan is None:
             raise StudyError("the scan positions of a ready data set stand in dataset.file itself")
-        y, x = (
-            (np.arange(n) - (n - 1) / 2) * step
-            for n, step in zip(self.scan.shape, self.scan.step_angstrom, strict=True)
-        )
-        return np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1)
+        return scan_grid(self.scan)
 
     def variants(self) -> list[tuple[str, str]]:
         """Sweep and size of everything to reconstruct; the size of a sweep without is 'all'."""
@@ -167,6 +157,27 @@ class Study(Section):
             if self.recon(name).probe == "joint"
             or self.recon(name).probe_defocus_angstrom is not None
         ]
+
+    def drawn_probes(self) -> list[tuple[str, str]]:
+        """Variants whose probe is compared with that of the simulation."""
+        wanted = self.probe_sweeps() if self.is_simulated else []
+        return [variant for variant in self.variants() if variant[0] in wanted]
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the patterns are simulated, and not those of a ready data set."""
+        return self.dataset.file is None
+
+    @property
+    def resolves_depth(self) -> bool:
+        """Whether depths can be told apart: by several slices, and a truth to compare with."""
+        reference = self.recon(self.evaluation.reference.partition("/")[0])
+        return self.is_simulated and len(reference.slice_depths_angstrom) > 1
+
+    @property
+    def asks_for_bytes(self) -> bool:
+        """Whether sweeps differ in bytes: by a dose, or by how their numbers are stored."""
+        return bool(self.doses()) or len({sweep.store for sweep in self.sweeps.values()}) > 1
 
     def stored_by(self, sweep: str, size: str) -> str:
         """The first sweep that stores the same: those that only reconstruct otherwise share it."""

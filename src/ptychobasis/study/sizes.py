@@ -17,8 +17,8 @@ from ptychobasis.data.dataset import read_dataset
 from ptychobasis.forward.layout import place_windows
 from ptychobasis.reconstruction.grids import model_grids
 from ptychobasis.reconstruction.settings import ReconstructionConfig
+from ptychobasis.simulation.geometry import needed_size
 from ptychobasis.simulation.settings import WIDER, Crystal
-from ptychobasis.study.geometry import needed_size
 from ptychobasis.study.schema import Study
 
 _ATOMS = 0.05  # of silicon, and of most crystals within a factor of two [1/Å³]
@@ -157,7 +157,9 @@ def _cell(study: Study) -> tuple[float, float]:
     own = study.crystal.dislocation or study.crystal.file
     if own is not None and own.size_angstrom is not None:
         return own.size_angstrom
-    return needed_size(study)
+    assert study.scan is not None
+    assert study.detector is not None
+    return needed_size(study.scan, study.detector)
 
 
 def _thickness(crystal: Crystal | None) -> float:

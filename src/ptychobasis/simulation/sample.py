@@ -1,0 +1,35 @@
+"""The sample that a study asks for."""
+
+from ase import Atoms
+
+from ptychobasis.core.arrays import Pair
+from ptychobasis.simulation.crystal import from_file, substitute
+from ptychobasis.simulation.dislocation import DislocationRecipe, dislocation
+from ptychobasis.simulation.settings import Crystal
+
+
+def build_crystal(crystal: Crystal, size: Pair, seed: int) -> Atoms:
+    """Build the sample.
+
+    Args:
+        crystal: Keys of the sample.
+        size: Size (y, x) [Å] of the block, unless the keys give one.
+        seed: Seed of the sites that are substituted.
+    """
+    atoms = _ordered_crystal(crystal, size)
+    keys = crystal.substitution
+    if keys is None:
+        return atoms
+    elements = (keys.replaces, keys.element)
+    return substitute(atoms, elements, keys.share, keys.depth_angstrom, seed)
+
+
+def _ordered_crystal(crystal: Crystal, size: Pair) -> Atoms:
+    """The crystal before any substitution."""
+    if crystal.file is not None:
+        file = crystal.file
+        return from_file(file.path, file.zone_axis, crystal.repeats, file.size_angstrom or size)
+    keys = crystal.dislocation
+    assert keys is not None  # the configuration holds exactly one of both
+    recipe = DislocationRecipe(**keys.model_dump(exclude={"size_angstrom"}))
+    return dislocation(keys.size_angstrom or size, crystal.repeats, recipe)
