@@ -20,6 +20,7 @@ include: "rules/figures.smk"
 
 
 rule figures:
+    """All figures, from the files of the crate."""
     input:
-        figure_files(),
+        PATHS.figures(),
     localrule: True

@@ -33,7 +33,6 @@ from ptychobasis.report.tables import (
 from ptychobasis.simulation.average import average_configurations
 from ptychobasis.simulation.noise import CountBytes
 from ptychobasis.study.load import load_study
-from ptychobasis.study.schema import Sweep
 
 ROOT = Path(__file__).parents[2]
 OPTICS = Optics(60e3, 0.03, 0.0, Grid((16, 14), (0.3, 0.35)))
@@ -137,14 +136,14 @@ def test_sizes_are_those_of_the_files(tmp_path: Path) -> None:
         np.testing.assert_allclose(rows["reduction_percent"], less, atol=1e-12)
 
 
-SWEEPS = {
-    "zernike": Sweep(basis="zernike", sizes=(3, 6), store="int8", dose_electrons_per_angstrom2=1e4),
-    "uncompressed": Sweep(basis="pixels"),
+STORAGE: dict[str, tuple[str, float | None]] = {
+    "zernike": ("int8", 1e4),
+    "uncompressed": ("float32", None),
 }
 
 
 def test_storage_is_that_of_the_sweep() -> None:
-    table = add_storage(summary(), SWEEPS, {1e4: CountBytes(448, 99.5)})
+    table = add_storage(summary(), STORAGE, {1e4: CountBytes(448, 99.5)})
     pd.testing.assert_frame_equal(table[summary().columns.tolist()], summary())
     noisy = table["sweep"] == "zernike"
     for column, value in {
@@ -157,7 +156,7 @@ def test_storage_is_that_of_the_sweep() -> None:
 
 
 def test_page_tells_storage_and_dose_where_they_differ(tmp_path: Path) -> None:
-    full = add_storage(add_sizes(summary(), compressed(tmp_path)), SWEEPS, {})
+    full = add_storage(add_sizes(summary(), compressed(tmp_path)), STORAGE, {})
     write_page(full, tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     rows = [re.findall(r"<td>(.*?)</td>", row) for row in text.split("<tr>")[1:]]

@@ -96,7 +96,9 @@ rule figure_data:
         dataset=PATHS.of_first_seed(PATHS.dataset),
         checks=PATHS.of_first_seed(f"{PATHS.data}/dataset_checks.json"),
         compressed=first_seed(map(PATHS.compressed, STUDY.figures.compare)),
-        reconstruction=first_seed(PATHS.reconstructions(STUDY.figures.compare[-1:])),
+        reconstruction=PATHS.of_first_seed(
+            PATHS.reconstruction(STUDY.figures.compare[-1])
+        ),
     output:
         figure_data=f"{PATHS.results}/figure_data.h5",
     log:

@@ -49,9 +49,13 @@ class Paths:
         sweep, size = variant.split("/")
         return f"{self.data}/compressed/{self._study.stored_by(sweep, size)}/{size}.h5"
 
+    def reconstruction(self, variant: str) -> str:
+        """The reconstruction of a variant, with the seed still open."""
+        return f"{self.seed}/reconstructions/{variant}.h5"
+
     def reconstructions(self, variants: Iterable[str]) -> list[str]:
         """Reconstructions of some variants, with the seed still open."""
-        return [f"{self.seed}/reconstructions/{variant}.h5" for variant in variants]
+        return [self.reconstruction(variant) for variant in variants]
 
     def patterns_of(self, sweep: str, seed: str) -> str:
         """What a sweep is compressed from: the data set, or counts of its own dose.
