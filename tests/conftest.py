@@ -4,9 +4,12 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from ptychobasis.core import logs
 
 ROOT = Path(__file__).parents[1]
 
@@ -37,3 +40,22 @@ def miniature(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = snakemake(folder, "--configfile", "config/test.yaml")
     assert done.returncode == 0, done.stderr[-4000:]
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _nothing_warned_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "_warned", set())
+
+
+@pytest.fixture
+def without_locks(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Let the system refuse to lock files with an error, as shared disks without a daemon do."""
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(error: int) -> None:
+        def flock(*_: object) -> None:
+            raise OSError(error, os.strerror(error))
+
+        monkeypatch.setattr(fcntl, "flock", flock)
+
+    return refuse

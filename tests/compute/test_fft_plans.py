@@ -1,9 +1,11 @@
 """FFT plans are measured once and then remembered, and nothing breaks where they cannot be."""
 
+import errno
 import json
-import logging
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -58,15 +60,58 @@ def test_without_a_folder_for_it_the_work_goes_on(
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(plans, "user_cache_path", lambda name: tmp_path / "file" / name)
-    with caplog.at_level(logging.WARNING), remembered_plans():
-        done = plan()
+    pyfftw.forget_wisdom()
+    for _ in range(2):
+        with remembered_plans():
+            done = plan()
     assert done.input_shape == (3, 36, 44)
-    assert "cannot be remembered" in caplog.text
+    (said,) = caplog.messages  # once
+    assert said.startswith(f"FFT plans in {tmp_path / 'file' / 'ptychobasis'} cannot be locked or")
+
+
+@pytest.mark.parametrize("error", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_without_locks_plans_are_remembered_all_the_same(
+    cache: Path,
+    without_locks: Callable[[int], None],
+    caplog: pytest.LogCaptureFixture,
+    error: int,
+) -> None:
+    without_locks(error)
+    pyfftw.forget_wisdom()
+    with remembered_plans():
+        plan()
+    pyfftw.forget_wisdom()
+    with remembered_plans():
+        plan(wisdom_only=True)
+    (said,) = caplog.messages
+    assert os.strerror(error) in said
+
+
+def test_a_cache_that_can_only_be_read_is_read(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pyfftw.forget_wisdom()
+    with remembered_plans():
+        plan()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    monkeypatch.setattr(plans, "FileLock", refuse)
+    pyfftw.forget_wisdom()
+    with remembered_plans():
+        plan(wisdom_only=True)
+        pyfftw.FFTW(*[pyfftw.zeros_aligned(45, np.complex64)] * 2, flags=("FFTW_MEASURE",))
+    (said,) = caplog.messages
+    assert "Read-only file system" in said
+    assert len(list(cache.glob("*.json"))) == 1
+    assert not [each for each in cache.iterdir() if each.suffix not in (".json", ".lock")]
 
 
 def test_one_process_at_a_time(cache: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from ptychobasis import plans\n"
+        "import sys; from pathlib import Path; from ptychobasis.compute import fft_plans as plans\n"
         "plans.user_cache_path = lambda name: Path(sys.argv[1]) / name\n"
         "print('waiting', flush=True)\n"
         "with plans.remembered_plans(): print('in', flush=True)"

@@ -1,5 +1,6 @@
 """No two jobs hold one GPU, and a job that is killed gives its GPU back."""
 
+import errno
 import itertools
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from ptychobasis.core.errors import StudyError
 HOLDER = """
 import sys, time
 from pathlib import Path
-from ptychobasis.lease import lease
+from ptychobasis.compute.gpu_lease import lease
 folder, count, seconds, wanted = Path(sys.argv[1]), int(sys.argv[2]), *map(float, sys.argv[3:])
 with lease([f"gpu-{index}" for index in range(count)], folder, int(wanted)) as held:
     start = time.monotonic()
@@ -81,6 +82,30 @@ def test_an_error_in_the_job_frees_its_gpu(tmp_path: Path) -> None:
         raise ZeroDivisionError
     with lease(["a"], tmp_path) as held:
         assert held == [0]
+
+
+def test_without_locks_any_gpus_are_taken(
+    tmp_path: Path, without_locks: Callable[[int], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    without_locks(errno.ENOLCK)
+    for _ in range(2):
+        with lease(["a", "b", "c"], tmp_path, 2) as held:
+            assert len(set(held)) == 2
+            assert set(held) <= {0, 1, 2}
+    (said,) = caplog.messages
+    assert said == (
+        f"GPUs cannot be leased in {tmp_path} ([Errno 37] No locks available); going on, on any of "
+        "them"
+    )
+
+
+def test_without_a_folder_any_gpu_is_taken(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("")
+    with lease(["a"], tmp_path / "file" / "folder") as held:
+        assert held == [0]
+    assert "GPUs cannot be leased" in caplog.text
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Work on the workers of a dask cluster, the results in order and only a few of them at a time."""
+"""Work of the workers of a dask cluster: results in order, only a few of them at a time."""
 
 import logging
 import operator
@@ -6,11 +6,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from functools import partial
-from typing import Any, TypeVar
-
-from distributed import Client
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ptychobasis.core.errors import StudyError
+
+if TYPE_CHECKING:  # takes a second to import
+    from distributed import Client
 
 log = logging.getLogger(__name__)
 
@@ -24,18 +25,18 @@ _AHEAD = 3  # items that are given out for each thread of the workers
 def mapped(address: str, work: Callable[[Any], Result], items: Iterable[Any]) -> Iterator[Result]:
     """Apply `work` to each of `items` on the workers of a dask cluster.
 
-    What a worker held or worked on when it died is done again by another, as dask does it.
+    If a worker dies, dask lets another do its part again.
 
     Args:
-        address: of the scheduler.
-        work: is sent to the workers once.
-        items: are sent as they are needed.
+        address: Address of the scheduler.
+        work: Function of one item; it is sent to the workers once.
+        items: Arguments of the function; they are sent as they are needed.
 
     Yields:
         The results, in the order of `items`.
 
     Raises:
-        StudyError: no scheduler answers, or the workers cannot do the work.
+        StudyError: No scheduler answers, or the workers cannot do the work.
     """
     from distributed import KilledWorker  # noqa: PLC0415  (takes a second)
 

@@ -1,4 +1,4 @@
-"""Where a job computes: on the CPU, or on which GPU."""
+"""The device of a job: the CPU, or one of the GPUs."""
 
 import logging
 import os
@@ -17,14 +17,14 @@ log = logging.getLogger(__name__)
 
 
 def choose_device(name: str, gpus: int | None = None) -> torch.device:
-    """The device called ``auto``, ``cpu`` or ``cuda``.
+    """Find the device with a name of the configuration.
 
     Args:
-        name: ``auto`` takes a GPU where there is one.
-        gpus: how many GPUs the scheduler granted; 0 sends ``auto`` to the CPU.
+        name: ``auto``, ``cpu`` or ``cuda``; ``auto`` takes a GPU where there is one.
+        gpus: Number of GPUs that the scheduler granted; 0 sends ``auto`` to the CPU.
 
     Raises:
-        StudyError: ``cuda`` is asked for and there is none.
+        StudyError: ``cuda`` is asked for and there is no GPU.
     """
     if name == "cuda" and not torch.cuda.is_available():
         raise StudyError("device 'cuda' is not there; allowed on this machine: auto, cpu")
@@ -37,20 +37,19 @@ def choose_device(name: str, gpus: int | None = None) -> torch.device:
 
 @contextmanager
 def leased(device: torch.device, count: int = 1) -> Iterator[list[torch.device]]:
-    """Turn "a GPU" into some that no other job of this user computes on; leave the CPU alone.
+    """Choose GPUs that no other job of this user computes on; the CPU needs no choice.
 
-    In a Slurm job that sees no more GPUs than it asks for there is nothing to choose: Slurm
-    has chosen.
+    A Slurm job that sees no more GPUs than it asks for takes these: Slurm has chosen.
 
     Args:
-        device: the CPU, any GPU, or a certain one.
-        count: how many processes will compute, on a GPU each.
+        device: The CPU, any GPU, or a certain GPU.
+        count: Number of processes that will compute, each on a GPU of its own.
 
     Yields:
-        A device for each of them.
+        A device for each process.
 
     Raises:
-        StudyError: there are fewer GPUs.
+        StudyError: There are fewer GPUs.
     """
     if device.type != "cuda" or device.index is not None:
         yield [device] * count
@@ -65,7 +64,8 @@ def leased(device: torch.device, count: int = 1) -> Iterator[list[torch.device]]
         yield [torch.device("cuda", index) for index in range(count)]
         return
     names = [str(torch.cuda.get_device_properties(index).uuid) for index in range(there)]
-    folder = Path(tempfile.gettempdir()) / f"ptychobasis-gpus-{os.getuid()}"
+    user = os.getuid() if hasattr(os, "getuid") else ""  # folders of Windows are the user's own
+    folder = Path(tempfile.gettempdir()) / f"ptychobasis-gpus-{user}"
     with lease(names, folder, count) as held:
         log.info("ours of %d GPUs: %s", there, ", ".join(map(str, held)))
         yield [torch.device("cuda", index) for index in held]

@@ -1,41 +1,64 @@
 """FFT plans, measured once on a machine and then remembered.
 
 FFTW runs up to four times faster with a plan that was measured than with one that was
-estimated, but measuring ends differently from run to run, and so do the last bits of every
-transform. What was measured is therefore kept in the user's cache, as FFTW's "wisdom": the
-next process takes the same plans, at once, and gives the same bits.
+estimated. But measuring ends differently from run to run, and so do the last bits of every
+transform. What was measured is therefore kept in the user's cache, as FFTW's "wisdom". The
+next process takes the same plans at once, and gives the same bits.
 """
 
-import fcntl
+import importlib
 import json
 import logging
+import os
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
-import pyfftw
+from filelock import FileLock
 from platformdirs import user_cache_path
 
+from ptychobasis.core.logs import warn_once
+
 log = logging.getLogger(__name__)
+
+_UNKEPT = "FFT plans in %s cannot be locked or kept (%s); going on"
+
+
+def _import_pyfftw() -> Any:
+    """Import pyfftw without dask.
+
+    Where dask is installed, pyfftw loads it for an interface that nothing here uses. That takes
+    longer than all the rest of pyfftw.
+    """
+    if "dask" in sys.modules:
+        return importlib.import_module("pyfftw")
+    modules: dict[str, Any] = sys.modules
+    modules["dask"] = None  # what Python takes for a package that is not there
+    try:
+        return importlib.import_module("pyfftw")
+    finally:
+        del modules["dask"]
+
+
+pyfftw = _import_pyfftw()
 
 
 @contextmanager
 def remembered_plans() -> Iterator[None]:
-    """Make plans within: those remembered are taken, new ones are measured and kept.
+    """Take the remembered plans for what is planned within; measure and keep new ones.
 
-    One process at a time, so that jobs that start together agree on a plan. Where the cache
-    cannot be written, plans are measured anew and a line in the log says so.
+    One process does this at a time, so that jobs that start together agree on a plan. Where the
+    user's cache cannot be locked or written, the work goes on and a line in the log says so.
     """
     path = user_cache_path("ptychobasis") / f"plans-{pyfftw.__version__}.json"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.with_suffix(".lock").open("w")
-    except OSError as error:
-        log.warning("FFT plans cannot be remembered in %s (%s); going on", path.parent, error)
-        yield
-        return
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(FileLock(path.with_suffix(".lock"), fallback_to_soft=False))
+        except OSError as error:  # a folder that cannot be written, or a disk without locks
+            warn_once(log, _UNKEPT, path.parent, error)
         _recall(path)
         before = pyfftw.export_wisdom()
         yield
@@ -44,21 +67,27 @@ def remembered_plans() -> Iterator[None]:
 
 
 def _recall(path: Path) -> None:
-    if not path.exists():
+    """Let FFTW know the plans in a file."""
+    try:
+        text = path.read_text()
+    except OSError:  # there are none yet, or none that this user may read
         return
     try:
-        wisdom = tuple(text.encode() for text in json.loads(path.read_text()))
-    except (OSError, ValueError, AttributeError, TypeError):
+        wisdom = tuple(part.encode() for part in json.loads(text))
+    except (ValueError, AttributeError, TypeError):
         wisdom = ()
     if len(wisdom) != len(pyfftw.export_wisdom()) or not all(pyfftw.import_wisdom(wisdom)):
         log.warning("the FFT plans in %s are damaged; measuring them anew", path)
 
 
 def _keep(path: Path, wisdom: tuple[bytes, ...]) -> None:
-    """Replace the file as a whole; the lock keeps others out."""
-    temporary = path.with_suffix(".new")
+    """Replace the file of plans as a whole."""
+    temporary = path.with_suffix(f".{os.getpid()}")
     try:
-        temporary.write_text(json.dumps([part.decode() for part in wisdom]))
-        temporary.replace(path)
+        try:
+            temporary.write_text(json.dumps([part.decode() for part in wisdom]))
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
-        log.warning("FFT plans were not kept in %s (%s); going on", path, error)
+        warn_once(log, _UNKEPT, path.parent, error)

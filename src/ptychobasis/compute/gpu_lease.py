@@ -1,47 +1,51 @@
-"""No two jobs on one GPU: a lease that the kernel takes back when the job ends, however it ends.
+"""A lease of GPUs, so that no two jobs compute on one.
 
-Snakemake counts the resource ``gpu`` but never says which one; without this, every job on a
+Snakemake counts the resource ``gpu`` but never says which one. Without a lease, every job on a
 machine with several GPUs would compute on the first.
 """
 
-import fcntl
 import logging
 import random
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
+
+from filelock import FileLock, Timeout
+
+from ptychobasis.core.logs import warn_once
 
 log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.5
+_UNLEASED = "GPUs cannot be leased in %s (%s); going on, on any of them"
 
 
 @contextmanager
 def lease(names: Sequence[str], folder: Path, count: int = 1) -> Iterator[list[int]]:
-    """Hold some of several devices; wait for them where too few are free.
+    """Hold some of several devices; wait while too few are free.
 
     Each device is a file in `folder` that one process can lock at a time. The kernel unlocks
-    it when the process ends, also when it is killed, so no lease outlives its job. One that
-    wants several waits as long as others keep taking what is free.
+    it when the process ends, also when it is killed, so no lease outlives its job. A job that
+    wants several devices waits as long as others keep taking what is free. Where files cannot
+    be locked, devices are chosen at random and a line in the log says so.
 
     Args:
-        names: of the devices, the same in every process.
-        folder: for the files; on this machine, not on a disk that machines share.
-        count: how many to hold, at most as many as there are.
+        names: Names of the devices, the same in every process.
+        folder: Folder of the files; on this machine, not on a disk that machines share.
+        count: Number of devices to hold, at most as many as there are.
 
     Yields:
         The indices in `names` of the devices held.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     waited = False
     while True:
-        with ExitStack() as files:
-            held: list[int] = []
-            for index, name in enumerate(names):
-                if len(held) < count and _lock(files.enter_context((folder / name).open("a"))):
-                    held.append(index)
+        with ExitStack() as locks:
+            try:
+                held = _hold(names, folder, count, locks)
+            except OSError as error:
+                warn_once(log, _UNLEASED, folder, error)
+                held = sorted(random.sample(range(len(names)), count))
             if len(held) == count:
                 yield held
                 return
@@ -52,10 +56,18 @@ def lease(names: Sequence[str], folder: Path, count: int = 1) -> Iterator[list[i
         time.sleep(_POLL_SECONDS * random.uniform(0.5, 1.5))
 
 
-def _lock(file: IO[str]) -> bool:
-    """Lock a file until it is closed, if no other process has."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+def _hold(names: Sequence[str], folder: Path, count: int, locks: ExitStack) -> list[int]:
+    """Lock the first free devices, up to `count`; return their indices."""
+    folder.mkdir(parents=True, exist_ok=True)
+    held: list[int] = []
+    for index, name in enumerate(names):
+        if len(held) == count:
+            break
+        # the soft lock that would replace a missing one outlives a job that is killed
+        lock = FileLock(folder / name, blocking=False, fallback_to_soft=False)
+        try:
+            locks.enter_context(lock)
+        except Timeout:
+            continue
+        held.append(index)
+    return held

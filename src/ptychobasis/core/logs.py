@@ -13,6 +13,8 @@ from ptychobasis.core.errors import StudyError
 
 log = logging.getLogger(__name__)
 
+_warned: set[str] = set()
+
 
 @contextmanager
 def script_logged(snakemake: Any) -> Iterator[None]:
@@ -40,6 +42,19 @@ def errors_logged() -> Iterator[None]:
     except Exception:
         log.exception("error")
         raise SystemExit(1) from None
+
+
+def warn_once(logger: logging.Logger, message: str, *details: object) -> None:
+    """Log a warning, but only the first one of its kind in this process.
+
+    Args:
+        logger: Logger of the module that warns.
+        message: Text with the places of the details, by which warnings of one kind are known.
+        details: Values that are put into the text.
+    """
+    if message not in _warned:
+        _warned.add(message)
+        logger.warning(message, *details)
 
 
 def start_log(

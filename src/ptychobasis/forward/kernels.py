@@ -1,11 +1,13 @@
 """The four passes over waves beside the transforms, each as one loop.
 
-On the CPU numba compiles them: a slice then costs three passes that read and write a wave once,
-where single operations of torch made seven. On a GPU torch's operations do the same work. Tests
-hold one against the other.
+On the CPU numba compiles them. A slice then costs three passes that read and write a wave once;
+single operations of torch would need seven. On a GPU torch's operations do the same work. Tests
+compare the two.
 """
 
+import logging
 from collections.abc import Callable
+from functools import partial, wraps
 from typing import Any
 
 import numba
@@ -13,19 +15,50 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ptychobasis.core.logs import warn_once
+
+log = logging.getLogger(__name__)
+
+_UNCACHED = "compiled loops cannot be kept on disk (%s); this job compiles them for itself"
 Starts = NDArray[np.int64]  # (n, 2), first pixel (y, x) of each window
 
 
 def _compiled(function: Callable[..., None]) -> Callable[..., None]:
-    # without the interpreter's lock, for chunks side by side; results are kept on disk
-    compiled: Callable[..., None] = numba.njit(function, nogil=True, fastmath=True, cache=True)
-    return compiled
+    """Compile a loop at its first call, and keep the machine code on disk where that is possible.
+
+    The loop runs without the interpreter's lock, so that chunks can be worked on side by side.
+    """
+    compiler: Any = partial(numba.njit, function, nogil=True, fastmath=True)
+    try:
+        loop = compiler(cache=True)
+    except RuntimeError as error:  # neither the package's folder nor the user's can be written
+        warn_once(log, _UNCACHED, error)
+        loop = compiler()
+
+    @wraps(function)
+    def run(*arguments: Any) -> None:
+        nonlocal loop
+        try:
+            loop(*arguments)
+        except OSError as error:  # of the cache, such as a full disk; the loop did not run yet
+            warn_once(log, _UNCACHED, error)
+            loop = compiler()
+            loop(*arguments)
+
+    return run
 
 
 def transmit(
     wave: torch.Tensor, transmission: torch.Tensor, starts: Starts, out: torch.Tensor
 ) -> None:
-    """Multiply ``(n, y, x)`` waves with their windows of a slice ``(object y, object x)``."""
+    """Multiply waves with their windows of a slice.
+
+    Args:
+        wave: Waves ``(n, y, x)``.
+        transmission: Transmission of the whole slice, ``(object y, object x)``.
+        starts: First pixel of each window, ``(n, 2)``.
+        out: Product ``(n, y, x)``, written in place.
+    """
     if _on_cpu(wave):
         _transmit(wave.numpy(), transmission.numpy(), starts, out.numpy())
         return
@@ -39,15 +72,16 @@ def transmit_back(
 ) -> None:  # fmt: skip
     """Subtract Im(χ* e) from the windows of a gradient, then multiply χ* with the transmission.
 
-    Windows come one after the other: where they overlap they always add up in the same order,
+    Windows come one after the other. Where they overlap they always add up in the same order,
     which an indexed addition does not promise.
 
     Args:
-        adjoint: ``(n, y, x)``, χ* behind the slice, and then in front of it.
-        exit_wave: ``(n, y, x)``, e.
-        transmission: ``(object y, object x)`` of the slice.
-        starts: ``(n, 2)``, first pixel of each window.
-        gradient: ``(object y, object x)`` of the slice, real.
+        adjoint: Conjugate adjoint wave χ* behind the slice, ``(n, y, x)``; becomes the one in
+            front of it.
+        exit_wave: Wave e behind the slice, ``(n, y, x)``.
+        transmission: Transmission of the whole slice, ``(object y, object x)``.
+        starts: First pixel of each window, ``(n, 2)``.
+        gradient: Real gradient of the whole slice, ``(object y, object x)``; changed in place.
     """
     if _on_cpu(adjoint):
         arrays = (each.numpy() for each in (adjoint, exit_wave, transmission))
@@ -62,7 +96,7 @@ def transmit_back(
 
 
 def intensity(far_field: torch.Tensor) -> torch.Tensor:
-    """|ψ|² of ``(n, ky, kx)`` waves."""
+    """Intensity |ψ|² of waves ``(n, ky, kx)``."""
     if _on_cpu(far_field):
         result = torch.empty(far_field.shape, dtype=far_field.dtype.to_real())
         _intensity(far_field.numpy().reshape(-1), result.numpy().reshape(-1))
@@ -71,7 +105,12 @@ def intensity(far_field: torch.Tensor) -> torch.Tensor:
 
 
 def weigh(far_field: torch.Tensor, slope: torch.Tensor) -> None:
-    """Turn ψ into 2 ∂L/∂I ψ*, in place."""
+    """Turn a far field ψ into 2 ∂L/∂I ψ*, in place.
+
+    Args:
+        far_field: Waves ψ ``(n, ky, kx)``.
+        slope: Derivative ∂L/∂I of the loss by the intensities, ``(n, ky, kx)``.
+    """
     if _on_cpu(far_field):
         _weigh(far_field.numpy().reshape(-1), slope.contiguous().numpy().reshape(-1))
         return
