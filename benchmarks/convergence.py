@@ -23,10 +23,10 @@ import numpy as np
 import torch
 
 from benchmarks.data import as_result, compressed, fsc_with_truth, study
-from ptychobasis.forward.multislice import Slope
-from ptychobasis.reconstruction.descent import run_epoch, start_state
-from ptychobasis.reconstruction.objective import Problem, prepare
-from ptychobasis.reconstruction.settings import ReconstructionConfig
+from ptychobasis.forward.multislice import Gradients
+from ptychobasis.reconstruction.counting import illumination
+from ptychobasis.reconstruction.descent import Descent, State
+from ptychobasis.reconstruction.objective import prepare
 
 TABLES = ("convergence",)
 BUDGETS = (2.0, 5.0, 12.0)  # [s]
@@ -57,11 +57,11 @@ def _rows(variant: str, method: str, batch: int, step: float) -> list[dict[str, 
     settings = study("demo").recon(name).model_copy(update={"device": "cpu", "batch": batch or 32})
     keys = {"step_rad": settings.step_rad * step, "total_variation": 0.0}
     settings = settings.model_copy(update=keys)
-    problem = prepare(data, settings, CPU)
+    descent = Descent(prepare(data, settings, CPU), settings)
     rows = []
     for budget in BUDGETS:
-        epochs, phase = METHODS[method](problem, settings, step, budget)
-        result = as_result("demo", data, settings, phase, problem.model.windows)
+        epochs, phase = METHODS[method](descent, step, budget)
+        result = as_result("demo", data, settings, phase, descent.objective.forward.layout)
         fsc = fsc_with_truth("demo", result)
         rows.append(
             {"data": variant, "method": method, "batch": batch or len(data.positions),
@@ -70,77 +70,71 @@ def _rows(variant: str, method: str, batch: int, step: float) -> list[dict[str, 
     return rows
 
 
-def _epochs_within(budget: float, epoch: Callable[[], Any]) -> int:
-    """How many epochs fit, judged from the median of three."""
-    times = []
+def _descend(
+    descent: Descent, budget: float, start: Callable[[Descent], State]
+) -> tuple[int, torch.Tensor]:
+    """Do as many epochs as fit, judged from the median of three."""
+    trial, times = start(descent), []
     for _ in range(4):
         began = time.perf_counter()
-        epoch()
+        descent.epoch(trial)
         times.append(time.perf_counter() - began)
-    return max(1, round(budget / float(np.median(times[1:]))))
-
-
-def _momentum(
-    problem: Problem, settings: ReconstructionConfig, step: float, budget: float
-) -> tuple[int, torch.Tensor]:
-    trial = start_state(problem, settings, 0)
-    epochs = _epochs_within(budget, lambda: run_epoch(trial, problem, settings))
-    settings = settings.model_copy(update={"epochs": epochs})
-    state = start_state(problem, settings, 0)
+    epochs = max(1, round(budget / float(np.median(times[1:]))))
+    settings = descent.settings.model_copy(update={"epochs": epochs})
+    scheduled = replace(descent, settings=settings)
+    state = start(scheduled)
     for _ in range(epochs):
-        state.losses.append(run_epoch(state, problem, settings))
+        scheduled.epoch(state)
     return epochs, state.phase
 
 
-def _illumination(
-    problem: Problem, settings: ReconstructionConfig, step: float, budget: float
-) -> tuple[int, torch.Tensor]:
+def _momentum(descent: Descent, step: float, budget: float) -> tuple[int, torch.Tensor]:
+    return _descend(descent, budget, lambda each: each.start(0))
+
+
+def _illumination(descent: Descent, step: float, budget: float) -> tuple[int, torch.Tensor]:
     """Weigh the gradient by the inverse of the probes' intensity, with a floor of a tenth."""
-    windows = problem.model.windows
-    probe = np.fft.fftshift(np.abs(np.fft.ifft2(problem.spectrum().numpy())) ** 2)
-    total = np.zeros(windows.shape)
-    height, width = windows.grid.shape
-    for y, x in windows.starts:
-        total[y : y + height, x : x + width] += probe
-    weight = torch.as_tensor(1.1 / (total / total.max() + 0.1)).float()
+    objective, forward = descent.objective, descent.objective.forward
+    dose = illumination(forward.layout, objective.spectrum().numpy())[0]
+    weight = torch.as_tensor(1.1 / (dose / dose.max() + 0.1)).float()
 
     class Weighted:
         def __getattr__(self, name: str) -> Any:
-            return getattr(problem.model, name)
+            return getattr(forward, name)
 
-        def loss_and_gradient(self, *arguments: Any) -> Slope:
-            slope = problem.model.loss_and_gradient(*arguments)
-            return slope._replace(phase=slope.phase * weight)
+        def loss_and_gradient(self, *arguments: Any) -> Gradients:
+            found = forward.loss_and_gradient(*arguments)
+            return found._replace(phase=found.phase * weight)
 
     weighted: Any = Weighted()
-    changed = replace(problem, model=weighted)
-    return _momentum(changed, settings, step, budget)
+    changed = replace(descent, objective=replace(objective, forward=weighted))
+    return _momentum(changed, step, budget)
 
 
-def _adam(
-    problem: Problem, settings: ReconstructionConfig, step: float, budget: float
-) -> tuple[int, torch.Tensor]:
-    def state_of(settings: ReconstructionConfig) -> Any:
-        state: Any = start_state(problem, settings, 0)
-        groups = [{"params": [state.phase]}, {"params": [torch.zeros(1)]}]  # of no probe
-        adam = torch.optim.Adam(groups, lr=step, eps=1e-12, fused=True)
-        state.optimiser, state.scale, state.start = adam, step, 1.0
+class _Adam:
+    """Adam in place of momentum."""
+
+    def __init__(self, phase: torch.Tensor) -> None:
+        self._adam = torch.optim.Adam([phase], eps=1e-12, fused=True)
+
+    def step(self, values: torch.Tensor, gradient: torch.Tensor, length: float) -> None:
+        values.grad = gradient
+        self._adam.param_groups[0]["lr"] = length
+        self._adam.step()
+
+
+def _adam(descent: Descent, step: float, budget: float) -> tuple[int, torch.Tensor]:
+    def start(each: Descent) -> State:
+        state: Any = each.start(0)
+        state.momentum, state.step, state.start_loss = _Adam(state.phase), step, 1.0
         return state
 
-    trial = state_of(settings)
-    epochs = _epochs_within(budget, lambda: run_epoch(trial, problem, settings))
-    settings = settings.model_copy(update={"epochs": epochs})
-    state = state_of(settings)
-    for _ in range(epochs):
-        state.losses.append(run_epoch(state, problem, settings))
-    return epochs, state.phase
+    return _descend(descent, budget, start)
 
 
-def _lbfgs(
-    problem: Problem, settings: ReconstructionConfig, step: float, budget: float
-) -> tuple[int, torch.Tensor]:
-    phase = start_state(problem, settings, 0).phase
-    batch, spectrum = np.arange(len(problem.model.windows.starts)), problem.spectrum()
+def _lbfgs(descent: Descent, step: float, budget: float) -> tuple[int, torch.Tensor]:
+    objective, phase = descent.objective, descent.start(0).phase
+    batch, spectrum = np.arange(len(objective.forward.layout)), objective.spectrum()
     optimiser = torch.optim.LBFGS(
         [phase], lr=step, max_iter=1, history_size=10, line_search_fn="strong_wolfe"
     )
@@ -149,9 +143,7 @@ def _lbfgs(
     def closure() -> torch.Tensor:
         nonlocal calls
         calls += 1
-        value, phase.grad, _ = problem.model.loss_and_gradient(
-            phase.detach(), spectrum, batch, problem.loss
-        )
+        value, phase.grad, _ = objective.gradients(phase.detach(), spectrum, batch, probe=False)
         return torch.tensor(value)
 
     while time.perf_counter() - began < budget:

@@ -11,9 +11,9 @@ import torch
 from ptychobasis.bases.compressed_file import Compressed, read_compressed
 from ptychobasis.data.dataset import Dataset, read_dataset
 from ptychobasis.evaluation.compare import Measure, evaluate
-from ptychobasis.forward.layout import Windows
+from ptychobasis.forward.layout import ScanLayout
 from ptychobasis.reconstruction.result_file import Reconstruction, Run
-from ptychobasis.reconstruction.settings import ReconstructionConfig
+from ptychobasis.reconstruction.settings import ReconstructionSettings
 from ptychobasis.study.load import load_study
 from ptychobasis.study.schema import Study
 
@@ -62,9 +62,9 @@ def fsc_with_truth(
 def as_result(
     name: str,
     data: Compressed,
-    settings: ReconstructionConfig,
+    settings: ReconstructionSettings,
     phase: torch.Tensor,
-    windows: Windows,
+    layout: ScanLayout,
 ) -> Reconstruction:
     """Dress a phase up as a reconstruction, to be evaluated."""
     return Reconstruction(
@@ -72,10 +72,9 @@ def as_result(
         probe=np.zeros((1, 1), np.complex64),
         loss=np.zeros(1),
         slice_depths=tuple(settings.slice_depths_angstrom),
-        sampling=windows.grid.sampling,
-        origin=windows.origin,
+        sampling=layout.window.sampling,
+        origin=layout.origin,
         energy=data.optics.energy,
-        semi_angle=data.optics.semi_angle,
         run=Run(name, data.basis.size, "cpu", 0, 1.0, 1.0, 1.0, 1, 1, 1),
         config={},
     )

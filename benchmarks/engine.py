@@ -17,13 +17,13 @@ from ptychobasis.bases.compressed_file import Compressed
 from ptychobasis.bases.registry import build_basis
 from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
-from ptychobasis.reconstruction.descent import run_epoch, start_state
+from ptychobasis.reconstruction.descent import Descent
 from ptychobasis.reconstruction.objective import prepare
-from ptychobasis.reconstruction.settings import ReconstructionConfig
+from ptychobasis.reconstruction.settings import ReconstructionSettings
 
 TABLES = ("engine",)
 CASES = ((64, 12), (96, 12), (128, 12), (192, 8), (256, 8), (384, 6), (512, 6))
-SETTINGS = ReconstructionConfig(
+SETTINGS = ReconstructionSettings(
     slice_depths_angstrom=(0.0, 30.7, 61.3, 92.0),
     model_pixels=None,
     window_angstrom=None,
@@ -60,14 +60,14 @@ def run() -> dict[str, list[dict[str, Any]]]:
     return {"engine": rows}
 
 
-def _row(pixels: int, side: int, settings: ReconstructionConfig) -> dict[str, Any]:
+def _row(pixels: int, side: int, settings: ReconstructionSettings) -> dict[str, Any]:
     # a disc as large on every grid, so that the loss does the same work
     data = synthetic(pixels, side, window=35.0 if pixels > 64 else 17.5)
-    problem = prepare(data, settings, torch.device("cpu"))
-    state = start_state(problem, settings, 0)
-    slices, count = problem.model.slices, side**2
-    run_epoch(state, problem, settings)  # makes the buffers
-    buffers = max(problem.model._buffers.values(), key=lambda each: len(each.wave))
+    descent = Descent(prepare(data, settings, torch.device("cpu")), settings)
+    state, forward = descent.start(0), descent.objective.forward
+    slices, count = forward.slices, side**2
+    descent.epoch(state)  # makes the buffers
+    buffers = max(forward._buffers.values(), key=lambda each: len(each.wave))
     chunk = len(buffers.wave)
 
     def ffts() -> None:
@@ -78,7 +78,7 @@ def _row(pixels: int, side: int, settings: ReconstructionConfig) -> dict[str, An
             buffers.forward_wave()
             buffers.wave.fill_(1e-3)  # transforms without factors would overflow
 
-    epoch_s, fft_s = seconds(lambda: run_epoch(state, problem, settings), ffts, repeats=7)
+    epoch_s, fft_s = seconds(lambda: descent.epoch(state), ffts, repeats=7)
     fft_s *= count / (math.ceil(count / chunk) * chunk)
     return {
         "grid_px": pixels,

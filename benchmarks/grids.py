@@ -17,7 +17,7 @@ import torch
 from benchmarks.data import compressed, fsc_with_truth, study
 from ptychobasis.reconstruction.result_file import Reconstruction
 from ptychobasis.reconstruction.run import reconstruct
-from ptychobasis.reconstruction.settings import ReconstructionConfig
+from ptychobasis.reconstruction.settings import ReconstructionSettings
 
 TABLES = ("grids",)
 PIXELS = (None, 0.84, 0.75, 0.67, "auto")
@@ -49,7 +49,7 @@ def _sample(name: str) -> list[dict[str, Any]]:
     full: Reconstruction | None = None
     for pixels, window in cases:
         keys = {"model_pixels": pixels, "window_angstrom": window, "device": "cpu"}
-        settings: ReconstructionConfig = base.model_copy(update=keys)
+        settings: ReconstructionSettings = base.model_copy(update=keys)
         result = reconstruct(data, settings, seed=1)
         full = full or result
         rows.append(_row(name, pixels, window, result, full))

@@ -13,6 +13,7 @@ import resource
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,9 +21,9 @@ import torch
 from benchmarks.common import seconds
 from benchmarks.engine import SETTINGS, synthetic
 from ptychobasis.bases.compressed_file import Compressed
-from ptychobasis.reconstruction.descent import run_epoch, start_state
+from ptychobasis.reconstruction.descent import Descent
 from ptychobasis.reconstruction.objective import prepare
-from ptychobasis.reconstruction.settings import ReconstructionConfig
+from ptychobasis.reconstruction.settings import ReconstructionSettings
 
 TABLES = ("masks", "scaling", "memory")
 MASKS = (3, 6, 10, 15, 21, 28, 36, 45, 55, 66)
@@ -54,11 +55,11 @@ def _masks() -> list[dict[str, Any]]:
 
 
 def _scaling() -> list[dict[str, Any]]:
-    def slices(count: int) -> ReconstructionConfig:
+    def slices(count: int) -> ReconstructionSettings:
         depths = tuple(92.0 * i / count for i in range(count))
         return SETTINGS.model_copy(update={"slice_depths_angstrom": depths})
 
-    kinds: dict[str, list[tuple[int, tuple[Compressed, ReconstructionConfig]]]] = {
+    kinds: dict[str, list[tuple[int, tuple[Compressed, ReconstructionSettings]]]] = {
         "positions": [(side**2, (synthetic(128, side), SETTINGS)) for side in (8, 12, 16, 24)],
         "pixels": [(n**2, (synthetic(n, 12), SETTINGS)) for n in (96, 128, 192, 256)],
         "slices": [(count, (synthetic(128, 12), slices(count))) for count in (1, 2, 4, 8)],
@@ -74,12 +75,11 @@ def _scaling() -> list[dict[str, Any]]:
     return rows
 
 
-def _times(cases: list[tuple[Compressed, ReconstructionConfig]]) -> list[float]:
+def _times(cases: list[tuple[Compressed, ReconstructionSettings]]) -> list[float]:
     functions = []
     for data, settings in cases:
-        problem = prepare(data, settings, torch.device("cpu"))
-        state = start_state(problem, settings, 0)
-        functions.append(lambda s=state, p=problem, k=settings: run_epoch(s, p, k))
+        descent = Descent(prepare(data, settings, torch.device("cpu")), settings)
+        functions.append(partial(descent.epoch, descent.start(0)))
     return seconds(*functions, repeats=7)
 
 
@@ -101,12 +101,12 @@ def _memory() -> list[dict[str, Any]]:
 
 def _weigh(pixels: int, window: float, side: int) -> None:
     """Prepare for all positions, visit some twice and print the peak of this process [MB]."""
-    problem = prepare(synthetic(pixels, side, window=window), SETTINGS, torch.device("cpu"))
-    state = start_state(problem, SETTINGS, 0)
-    windows = problem.model.windows
-    problem.model.windows = replace(windows, starts=windows.starts[:VISITED])
+    objective = prepare(synthetic(pixels, side, window=window), SETTINGS, torch.device("cpu"))
+    descent, layout = Descent(objective, SETTINGS), objective.forward.layout
+    state = descent.start(0)
+    objective.forward.layout = replace(layout, starts=layout.starts[:VISITED])
     for _ in range(2):
-        run_epoch(state, problem, SETTINGS)
+        descent.epoch(state)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 

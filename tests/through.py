@@ -37,12 +37,12 @@ def plain_patterns(
     wavelength: float, distances: list[float],
 ) -> torch.Tensor:  # fmt: skip
     """Multislice as in a textbook, one operation after the other, for autograd."""
-    windows = model.windows
-    (height, width), grid = windows.grid.shape, windows.grid
-    rows, columns = (torch.as_tensor(ramp[batch]) for ramp in shift_ramps(windows))
+    layout = model.layout
+    (height, width), grid = layout.window.shape, layout.window
+    rows, columns = (torch.as_tensor(ramp[batch]) for ramp in shift_ramps(layout))
     shifted = spectrum * rows[:, :, None] * columns[:, None, :]
     wave = torch.fft.ifft2(shifted, norm="ortho")
-    places = [windows.starts[index] for index in batch]
+    places = [layout.starts[index] for index in batch]
     for s in range(len(phase)):
         cut = torch.stack([phase[s, y : y + height, x : x + width] for y, x in places])
         wave = wave * torch.exp(1j * cut)

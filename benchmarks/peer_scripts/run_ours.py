@@ -12,7 +12,7 @@ from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
 from ptychobasis.data.dataset_checks import scattering
 from ptychobasis.reconstruction.run import reconstruct
-from ptychobasis.reconstruction.settings import ReconstructionConfig
+from ptychobasis.reconstruction.settings import ReconstructionSettings
 
 data, recorder, settings = arguments()
 
@@ -28,7 +28,7 @@ compressed = Compressed(
     # the study's own files hold it: the model need not be larger than the sample asks
     scattering=scattering(data.patterns.mean(axis=(0, 1)), grid),
 )
-chosen = ReconstructionConfig(
+chosen = ReconstructionSettings(
     slice_depths_angstrom=tuple(data.depths.tolist()),
     loss=settings.loss,
     epochs=settings.epochs,

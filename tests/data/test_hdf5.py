@@ -21,7 +21,7 @@ from ptychobasis.data.hdf5 import (
 )
 from ptychobasis.data.provenance import _commit, provenance
 from ptychobasis.reconstruction.result_file import (
-    Counts,
+    Counting,
     Reconstruction,
     Run,
     read_reconstruction,
@@ -261,10 +261,9 @@ def reconstruction() -> Reconstruction:
         sampling=(0.28, 0.3),
         origin=(-4.5, 2.25),
         energy=60e3,
-        semi_angle=0.03,
         run=Run("zernike", 36, "cpu", 7, 0.5, 0.4, 1152.0, 123456789, 16384, 4900),
         config={"epochs": 3, "loss": "intensity"},
-        counts=Counts(540, 19440, 0, 110000, 10500),
+        counting=Counting(540, 19440, 0, 110000, 10500),
     )
 
 
@@ -280,10 +279,9 @@ def test_reconstruction_round_trip(tmp_path: Path) -> None:
         "sampling",
         "origin",
         "energy",
-        "semi_angle",
         "run",
         "config",
-        "counts",
+        "counting",
     ):
         assert getattr(read, key) == getattr(made, key)
     assert read.versions == provenance()

@@ -9,7 +9,7 @@ from ptychobasis.core.grid import Grid
 from ptychobasis.data.dataset import Truth
 from ptychobasis.evaluation.compare import Measure, combine, evaluate
 from ptychobasis.evaluation.field import layers_of_slices, scanned_field, truth_on_grid
-from ptychobasis.reconstruction.result_file import Counts, Reconstruction, Run
+from ptychobasis.reconstruction.result_file import Counting, Reconstruction, Run
 
 ENERGY = 60e3
 DEPTHS = (0.0, 10.0)
@@ -57,7 +57,6 @@ def sample_recon() -> Reconstruction:
         sampling=SAMPLING,
         origin=ORIGIN,
         energy=ENERGY,
-        semi_angle=0.03,
         run=RUN,
         config={},
     )
@@ -204,10 +203,10 @@ def test_tables_combine() -> None:
 
 
 def test_counts_are_columns_where_someone_counted() -> None:
-    counts = Counts(400, 14400, 0, 40000, 3600)
-    recon = replace(sample_recon(), counts=counts)
+    counting = Counting(400, 14400, 0, 40000, 3600)
+    recon = replace(sample_recon(), counting=counting)
     counted = evaluate(recon, ("a", "1"), POSITIONS, truth=sample_truth())
     assert set(counted.summary["unknowns_per_pattern"]) == {100.0}
     assert set(counted.summary["knowns_per_unknown_in_band"]) == {4.0}
     plain = evaluate(sample_recon(), ("a", "1"), POSITIONS, truth=sample_truth())
-    assert not set(counts.columns()) & set(plain.summary)
+    assert not set(counting.columns()) & set(plain.summary)

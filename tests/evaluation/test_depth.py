@@ -46,7 +46,7 @@ def recon(change: Callable[[Array], Array], truth: Truth | None = None) -> Recon
     phase = change(truth_on_grid(truth or sample(), ENERGY, DEPTHS, GRID, ORIGIN))
     return Reconstruction(
         phase.astype(np.float32), np.ones((64, 64), np.complex64), np.array([1.0]),
-        DEPTHS[: len(phase)], GRID.sampling, ORIGIN, ENERGY, 0.03, RUN, {},
+        DEPTHS[: len(phase)], GRID.sampling, ORIGIN, ENERGY, RUN, {},
     )  # fmt: skip
 
 

@@ -14,13 +14,13 @@ from ptychobasis.bases.registry import build_basis
 from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
 from ptychobasis.evaluation.probe_error import ProbeError, compare_probes
-from ptychobasis.forward.layout import place_windows
+from ptychobasis.forward.layout import lay_out_scan
 from ptychobasis.forward.multislice import Multislice
 from ptychobasis.forward.waves import crop_probe, probe_spectrum, within_aperture
 from ptychobasis.reconstruction.focus import find_defocus
-from ptychobasis.reconstruction.grids import model_grids
+from ptychobasis.reconstruction.grids import forward_grids
 from ptychobasis.reconstruction.run import reconstruct
-from ptychobasis.reconstruction.settings import ReconstructionConfig as Settings
+from ptychobasis.reconstruction.settings import ReconstructionSettings as Settings
 from ptychobasis.report.figures.probe import draw_probes
 from ptychobasis.report.tables import add_probes
 
@@ -42,14 +42,14 @@ def data() -> Compressed:
     """All pixels of patterns of a random structure, whose probe is 12 Å out of focus."""
     y, x = np.mgrid[0:6, 0:7] * 0.9
     positions = np.stack([y.ravel(), x.ravel()], axis=-1)
-    windows = place_windows(DETECTOR, positions)
+    layout = lay_out_scan(DETECTOR, positions)
     generator = np.random.default_rng(3)
-    noise = generator.uniform(size=(2, *windows.shape))
-    k2 = np.square(np.fft.fftfreq(windows.shape[0], 0.25))[:, None]
-    k2 = k2 + np.square(np.fft.fftfreq(windows.shape[1], 0.31))
+    noise = generator.uniform(size=(2, *layout.shape))
+    k2 = np.square(np.fft.fftfreq(layout.shape[0], 0.25))[:, None]
+    k2 = k2 + np.square(np.fft.fftfreq(layout.shape[1], 0.31))
     smooth = np.fft.ifft2(np.fft.fft2(noise) * np.exp(-6 * k2)).real
     phase = torch.as_tensor(0.5 * (smooth - smooth.min()) / np.ptp(smooth))
-    model = Multislice(windows, OPTICS.wavelength, [20.0], dtype=torch.float64)
+    model = Multislice(layout, OPTICS.wavelength, [20.0], dtype=torch.float64)
     spectrum = model.wave(probe_spectrum(DETECTOR, OPTICS))
     patterns = model.intensities(phase, spectrum, np.arange(len(positions))).numpy()
     basis = build_basis("zernike", Request(OPTICS, 21))
@@ -111,7 +111,7 @@ def test_the_search_finds_the_best_defocus(best: float) -> None:
 def test_the_window_holds_every_defocus_of_the_search(data: Compressed) -> None:
     auto = SETTINGS.model_copy(update={"window_angstrom": "auto"})
     shapes = [
-        model_grids(data, auto.model_copy(update=keys))[1].shape
+        forward_grids(data, auto.model_copy(update=keys))[1].shape
         for keys in ({}, {"focus_search_angstrom": 60.0}, {"probe_defocus_angstrom": 72.0})
     ]
     assert shapes[0] < shapes[1] == shapes[2]

@@ -13,7 +13,7 @@ from ptychobasis.core.optics import Optics
 from ptychobasis.forward import kernels
 from ptychobasis.forward import multislice as engine
 from ptychobasis.forward.fft import plan_fft
-from ptychobasis.forward.layout import place_windows
+from ptychobasis.forward.layout import lay_out_scan
 from ptychobasis.forward.multislice import Multislice
 from ptychobasis.forward.waves import probe_spectrum
 
@@ -26,10 +26,10 @@ DETECTORS = [None, (24, 20), (36, 25)]
 
 def make(distances: list[float], **keys: Any) -> tuple[Multislice, torch.Tensor, torch.Tensor]:
     """A model in double precision, a random phase and the spectrum of the probe."""
-    windows = place_windows(GRID, POSITIONS.reshape(-1, 2))
-    model = Multislice(windows, OPTICS.wavelength, distances, dtype=torch.float64, **keys)
+    layout = lay_out_scan(GRID, POSITIONS.reshape(-1, 2))
+    model = Multislice(layout, OPTICS.wavelength, distances, dtype=torch.float64, **keys)
     generator = torch.Generator().manual_seed(len(distances))
-    shape = (len(distances) + 1, *windows.shape)
+    shape = (len(distances) + 1, *layout.shape)
     phase = torch.rand(shape, generator=generator, dtype=torch.float64)
     return model, phase, model.wave(probe_spectrum(GRID, OPTICS))
 
@@ -93,10 +93,10 @@ def test_the_gradient_of_the_probe_is_autograds(
 @pytest.mark.parametrize("detector", [None, (11, 8)])
 def test_the_gradient_is_the_slope(detector: tuple[int, int] | None) -> None:
     small = Grid((6, 8), (0.7, 0.5))
-    windows = place_windows(small, POSITIONS.reshape(-1, 2))
-    model = Multislice(windows, OPTICS.wavelength, [11.0, 9.0], detector, torch.float64)
+    layout = lay_out_scan(small, POSITIONS.reshape(-1, 2))
+    model = Multislice(layout, OPTICS.wavelength, [11.0, 9.0], detector, torch.float64)
     spectrum = model.wave(probe_spectrum(small, Optics(60e3, 0.03, 8.0, small)))
-    phase = torch.rand((3, *windows.shape), dtype=torch.float64).requires_grad_()
+    phase = torch.rand((3, *layout.shape), dtype=torch.float64).requires_grad_()
     value = differentiable(model, spectrum, BATCH, square_loss)
     assert torch.autograd.gradcheck(value, (phase,), atol=1e-7)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ptychobasis.core.electrons import interaction_constant
 from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
-from ptychobasis.forward.layout import Windows, place_windows, shift_ramps
+from ptychobasis.forward.layout import ScanLayout, lay_out_scan, shift_ramps
 from ptychobasis.forward.multislice import Multislice
 from ptychobasis.forward.waves import crop_probe, probe_spectrum, propagator
 
@@ -24,27 +24,27 @@ POSITIONS = np.array([[0.0, 0.0], [1.13, 0.4], [2.0, 2.71]])
 def model(
     distances: list[float], positions: NDArray[np.float64] = POSITIONS, grid: Grid = GRID
 ) -> Multislice:
-    windows = place_windows(grid, positions)
-    return Multislice(windows, OPTICS.wavelength, distances, dtype=torch.float64)
+    layout = lay_out_scan(grid, positions)
+    return Multislice(layout, OPTICS.wavelength, distances, dtype=torch.float64)
 
 
 def spectrum(forward: Multislice, optics: Optics = OPTICS) -> torch.Tensor:
-    return forward.wave(probe_spectrum(forward.windows.grid, optics))
+    return forward.wave(probe_spectrum(forward.layout.window, optics))
 
 
-def random_phase(slices: int, windows: Windows, seed: int = 0) -> torch.Tensor:
+def random_phase(slices: int, layout: ScanLayout, seed: int = 0) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
-    return torch.rand((slices, *windows.shape), generator=generator, dtype=torch.float64)
+    return torch.rand((slices, *layout.shape), generator=generator, dtype=torch.float64)
 
 
 def patterns(forward: Multislice, phase: torch.Tensor, optics: Optics = OPTICS) -> torch.Tensor:
-    batch = np.arange(len(forward.windows.starts))
+    batch = np.arange(len(forward.layout.starts))
     return forward.intensities(phase, spectrum(forward, optics), batch)
 
 
 def test_energy_is_conserved_through_any_phase_object() -> None:
     forward = model([10.0, 12.0])
-    total = patterns(forward, random_phase(3, forward.windows)).sum(dim=(1, 2))
+    total = patterns(forward, random_phase(3, forward.layout)).sum(dim=(1, 2))
     np.testing.assert_allclose(total, 1, rtol=1e-12)
 
 
@@ -57,7 +57,7 @@ def test_propagation_there_and_back_is_the_identity() -> None:
 
 def test_vacuum_slices_equal_one_step() -> None:
     forward, single = model([10.0, 7.0, 13.0, 1.0]), model([31.0])
-    phase = random_phase(1, forward.windows)
+    phase = random_phase(1, forward.layout)
     empty = torch.zeros_like(phase)
     many = torch.cat([phase, empty, empty, empty, phase])
     np.testing.assert_allclose(
@@ -75,7 +75,7 @@ def test_underfocus_and_propagation_over_it_give_a_focus(defocus: float) -> None
 def test_defocus_moves_an_object_below_the_surface_into_focus() -> None:
     optics = Optics(60e3, 0.03, 30.0, GRID)
     forward, single = model([30.0]), model([])
-    phase = random_phase(1, forward.windows)
+    phase = random_phase(1, forward.layout)
     below = torch.cat([torch.zeros_like(phase), phase])
     np.testing.assert_allclose(
         patterns(forward, below, optics), patterns(single, phase), atol=1e-14
@@ -86,12 +86,11 @@ def test_defocus_moves_an_object_below_the_surface_into_focus() -> None:
 def test_an_atom_deflects_the_beam_towards_itself(axis: int) -> None:
     """An attractive potential below the probe pulls the pattern to its own side."""
     forward = model([], np.zeros((1, 2)))
-    windows = forward.windows
+    layout = forward.layout
     place = np.zeros(2)
     place[axis] = 0.6
     y, x = (
-        windows.origin[i] + np.arange(windows.shape[i]) * GRID.sampling[i] - place[i]
-        for i in (0, 1)
+        layout.origin[i] + np.arange(layout.shape[i]) * GRID.sampling[i] - place[i] for i in (0, 1)
     )
     bump = 0.5 * np.exp(-(y[:, None] ** 2 + x[None, :] ** 2) / 0.5)
     pattern = np.fft.fftshift(patterns(forward, torch.as_tensor(bump)[None])[0].numpy())
@@ -106,28 +105,28 @@ def test_a_shifted_atom_is_seen_by_the_probe_shifted_with_it(axis: int) -> None:
     positions = np.zeros((2, 2))
     positions[1, axis] = 3 * GRID.sampling[axis]
     forward = model([5.0], positions)
-    phase = random_phase(2, forward.windows)
+    phase = random_phase(2, forward.layout)
     first = patterns(forward, phase)[0]
     second = patterns(forward, torch.roll(phase, 3, dims=axis + 1))[1]
     np.testing.assert_allclose(first, second, atol=1e-15)
 
 
 def test_windows_hold_every_position_and_leave_less_than_half_a_pixel() -> None:
-    windows = place_windows(GRID, POSITIONS)
+    layout = lay_out_scan(GRID, POSITIONS)
     centre = np.array(GRID.shape) // 2
-    found = windows.origin + (windows.starts + centre) * GRID.sampling + windows.offsets
+    found = layout.origin + (layout.starts + centre) * GRID.sampling + layout.offsets
     np.testing.assert_allclose(found, POSITIONS, atol=1e-12)
-    assert (abs(windows.offsets) <= np.array(GRID.sampling) / 2 + 1e-12).all()
-    assert windows.starts.min() >= 0
-    assert ((windows.starts + GRID.shape) <= windows.shape).all()
+    assert (abs(layout.offsets) <= np.array(GRID.sampling) / 2 + 1e-12).all()
+    assert layout.starts.min() >= 0
+    assert ((layout.starts + GRID.shape) <= layout.shape).all()
 
 
 def test_subpixel_positions_equal_a_finer_shift_of_the_probe() -> None:
     """The probe moved by a ramp is the band-limited probe evaluated elsewhere."""
-    windows = place_windows(GRID, POSITIONS)
+    layout = lay_out_scan(GRID, POSITIONS)
     uncentred = probe_spectrum(GRID, OPTICS)
     ky, kx = GRID.frequencies()
-    for rows, columns, offset in zip(*shift_ramps(windows), windows.offsets, strict=True):
+    for rows, columns, offset in zip(*shift_ramps(layout), layout.offsets, strict=True):
         probe = np.fft.ifft2(uncentred * rows[:, None] * columns, norm="ortho")
         y = (np.arange(GRID.shape[0]) - GRID.shape[0] // 2) * GRID.sampling[0] - offset[0]
         x = (np.arange(GRID.shape[1]) - GRID.shape[1] // 2) * GRID.sampling[1] - offset[1]
@@ -168,15 +167,15 @@ def test_patterns_agree_with_abtem(defocus: float) -> None:
     far_field = abs(np.fft.fft2(waves.array)) ** 2
     expected = (far_field / far_field.sum(axis=(1, 2), keepdims=True)).transpose(0, 2, 1)
 
-    windows = Windows(
-        grid=GRID,
+    layout = ScanLayout(
+        window=GRID,
         shape=GRID.shape,
         origin=(0.0, 0.0),
         starts=np.zeros((2, 2), np.int64),
         offsets=places - np.array(GRID.shape) // 2 * np.array(GRID.sampling),
     )
     distances = [3.0] * (len(layers) - 1)
-    forward = Multislice(windows, optics.wavelength, distances, dtype=torch.float64)
+    forward = Multislice(layout, optics.wavelength, distances, dtype=torch.float64)
     phase = interaction_constant(60e3) * layers.transpose(0, 2, 1)
     found = patterns(forward, torch.as_tensor(phase.copy()), optics).numpy()
     error = abs(found - expected).sum() / expected.sum()

@@ -23,23 +23,25 @@ from ptychobasis.core.optics import Optics
 from ptychobasis.reconstruction.checkpoint import Checkpoint, fingerprint
 from ptychobasis.reconstruction.result_file import read_reconstruction
 from ptychobasis.reconstruction.run import reconstruct
-from ptychobasis.reconstruction.settings import ReconstructionConfig
+from ptychobasis.reconstruction.settings import ReconstructionSettings
 
 OPTICS = Optics(60e3, 0.03, 0.0, Grid((32, 28), (0.3, 0.34)))
-SETTINGS = ReconstructionConfig(slice_depths_angstrom=(0.0, 15.0), epochs=60, batch=8, device="cpu")
+SETTINGS = ReconstructionSettings(
+    slice_depths_angstrom=(0.0, 15.0), epochs=60, batch=8, device="cpu"
+)
 
 DRIVER = """
 import sys
 import torch
 from pathlib import Path
-from ptychobasis.checkpoint import Checkpoint
-from ptychobasis.compressed import read_compressed
-from ptychobasis.config import ReconstructionConfig
-from ptychobasis.reconstruction import reconstruct
-from ptychobasis.results import write_reconstruction
+from ptychobasis.bases.compressed_file import read_compressed
+from ptychobasis.reconstruction.checkpoint import Checkpoint
+from ptychobasis.reconstruction.result_file import write_reconstruction
+from ptychobasis.reconstruction.run import reconstruct
+from ptychobasis.reconstruction.settings import ReconstructionSettings
 torch.set_num_threads(1)
 folder = Path(sys.argv[1])
-settings = ReconstructionConfig.model_validate_json((folder / "settings.json").read_text())
+settings = ReconstructionSettings.model_validate_json((folder / "settings.json").read_text())
 kept = Checkpoint(folder / "state.pt", "mine", seconds=0)
 result = reconstruct(read_compressed(folder / "data.h5"), settings, 1, checkpoint=kept)
 write_reconstruction(folder / "result.h5", result)
@@ -72,7 +74,7 @@ def largest_file(size: int) -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, handler)
 
 
-def short(epochs: int) -> ReconstructionConfig:
+def short(epochs: int) -> ReconstructionSettings:
     return SETTINGS.model_copy(update={"epochs": epochs})
 
 

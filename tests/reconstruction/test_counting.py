@@ -11,12 +11,12 @@ from ptychobasis.bases.compressed_file import Compressed
 from ptychobasis.bases.registry import build_basis
 from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
-from ptychobasis.forward.layout import place_windows
+from ptychobasis.forward.layout import lay_out_scan
 from ptychobasis.forward.waves import probe_spectrum, propagator
 from ptychobasis.reconstruction.counting import count, illumination
 from ptychobasis.reconstruction.objective import prepare
-from ptychobasis.reconstruction.result_file import Counts
-from ptychobasis.reconstruction.settings import ReconstructionConfig
+from ptychobasis.reconstruction.result_file import Counting
+from ptychobasis.reconstruction.settings import ReconstructionSettings
 from ptychobasis.study.load import load_study
 
 CPU = torch.device("cpu")
@@ -29,13 +29,13 @@ def scan(ny: int, nx: int, step: float = 1.0) -> np.ndarray:
     return np.stack([y.ravel(), x.ravel()], axis=-1)
 
 
-def counted(name: str, size: int = 0, **settings: object) -> Counts:
+def counted(name: str, size: int = 0, **settings: object) -> Counting:
     """Of a small scan in two slices, on the detector's own grid."""
     positions, basis = scan(9, 7), build_basis(name, Request(OPTICS, size))
     stored = np.ones((len(positions), basis.size), np.float32)
     data = Compressed(stored, positions, (9, 7), basis, OPTICS)
     keys = {"model_pixels": None, "window_angstrom": None, "slice_depths_angstrom": (0.0, 15.0)}
-    return prepare(data, ReconstructionConfig.model_validate(keys | settings), CPU).counts
+    return prepare(data, ReconstructionSettings.model_validate(keys | settings), CPU).counting
 
 
 def test_the_paper_has_about_200_unknowns_per_pattern_and_slice(
@@ -44,12 +44,12 @@ def test_the_paper_has_about_200_unknowns_per_pattern_and_slice(
     monkeypatch.chdir(ROOT)
     study = load_study("config/paper.yaml")
     optics, positions = study.optics(), study.scan_positions().reshape(-1, 2)
-    windows = place_windows(optics.detector, positions)
+    layout = lay_out_scan(optics.detector, positions)
     depths = study.reconstruction.slice_depths_angstrom
     spectrum = probe_spectrum(optics.detector, optics)
     for slices in (depths[:1], depths):
-        dose = illumination(windows, spectrum, optics.wavelength, slices)
-        found = count((36, 0), dose, windows, optics.aperture)
+        dose = illumination(layout, spectrum, optics.wavelength, slices)
+        found = count((36, 0), dose, layout, optics.aperture)
         share = len(slices)
         assert found.unknowns / found.patterns == pytest.approx(share / 0.07**2, rel=0.06)
         # π (2a)² numbers per Å², and one pattern per Å²
@@ -88,22 +88,22 @@ def test_slices_multiply_the_unknowns_and_a_band_limit_takes_from_them() -> None
 
 def test_the_dose_is_the_sum_of_probes_where_they_stand() -> None:
     positions = scan(3, 4, 0.83)
-    windows = place_windows(OPTICS.detector, positions)
+    layout = lay_out_scan(OPTICS.detector, positions)
     spectrum = probe_spectrum(OPTICS.detector, OPTICS)
-    dose = illumination(windows, spectrum, OPTICS.wavelength, (0.0, 40.0))
-    assert dose.shape == (2, *windows.shape)
+    dose = illumination(layout, spectrum, OPTICS.wavelength, (0.0, 40.0))
+    assert dose.shape == (2, *layout.shape)
     for found, depth in zip(dose, (0.0, 40.0), strict=True):
         wave = spectrum * propagator(OPTICS.detector, OPTICS.wavelength, depth)
         probe = abs(np.fft.fftshift(np.fft.ifft2(wave, norm="ortho"))) ** 2
-        expected = np.zeros(windows.shape)
-        for y, x in windows.starts:
+        expected = np.zeros(layout.shape)
+        for y, x in layout.starts:
             expected[y : y + 64, x : x + 56] += probe
         np.testing.assert_allclose(found, expected, atol=1e-12)
     np.testing.assert_allclose(dose.sum(axis=(1, 2)), 12)
 
 
 def test_columns_are_ratios_of_the_counts() -> None:
-    columns = Counts(10, 360, 20, 2000, 120).columns()
+    columns = Counting(10, 360, 20, 2000, 120).columns()
     assert columns == {
         "knowns": 360, "zeros": 20, "unknowns": 2000, "unknowns_in_band": 120,
         "unknowns_per_pattern": 200, "knowns_per_unknown_in_band": 3,

@@ -14,12 +14,12 @@ from ptychobasis.core.optics import Optics
 from ptychobasis.forward.waves import crop_probe, probe_spectrum, propagator
 from ptychobasis.reconstruction.grids import (
     PROBE,
+    fast_even_size,
     fewest_pixels,
-    model_grids,
-    next_fast_even,
+    forward_grids,
     smallest_window,
 )
-from ptychobasis.reconstruction.settings import ReconstructionConfig
+from ptychobasis.reconstruction.settings import ReconstructionSettings
 
 OPTICS = Optics(60e3, 0.03, 0.0, Grid((250, 240), (0.14, 0.14)))
 
@@ -82,8 +82,8 @@ def test_a_probe_out_of_focus_needs_a_larger_window() -> None:
 
 
 def test_what_is_asked_for_is_taken() -> None:
-    settings = ReconstructionConfig(model_pixels=(100, 96), window_angstrom=(14.0, 21.0))
-    detector, window = model_grids(data(), settings)
+    settings = ReconstructionSettings(model_pixels=(100, 96), window_angstrom=(14.0, 21.0))
+    detector, window = forward_grids(data(), settings)
     assert detector.shape == (100, 96)
     assert detector.extent == pytest.approx(OPTICS.detector.extent)
     assert window.sampling == detector.sampling
@@ -91,22 +91,22 @@ def test_what_is_asked_for_is_taken() -> None:
 
 
 def test_null_is_everything() -> None:
-    settings = ReconstructionConfig(model_pixels=None, window_angstrom=None)
-    assert model_grids(data(), settings) == (OPTICS.detector, OPTICS.detector)
+    settings = ReconstructionSettings(model_pixels=None, window_angstrom=None)
+    assert forward_grids(data(), settings) == (OPTICS.detector, OPTICS.detector)
 
 
 def test_auto_is_the_default_and_smaller() -> None:
-    detector, window = model_grids(data(), ReconstructionConfig())
+    detector, window = forward_grids(data(), ReconstructionSettings())
     assert detector.shape[0] < 250
     assert window.shape[0] < detector.shape[0]
     assert window.sampling == detector.sampling
 
 
 def test_a_window_beyond_the_detectors_is_refused() -> None:
-    settings = ReconstructionConfig(window_angstrom=(36.0, 20.0))
+    settings = ReconstructionSettings(window_angstrom=(36.0, 20.0))
     with pytest.raises(StudyError, match=r"window_angstrom is \[36\.0, 20\.0\]; allowed: up to"):
-        model_grids(data(), settings)
+        forward_grids(data(), settings)
 
 
 def test_pixels_are_even_and_fast() -> None:
-    assert [next_fast_even(n) for n in (63.2, 64, 65, 126.1, 509)] == [64, 64, 66, 128, 512]
+    assert [fast_even_size(n) for n in (63.2, 64, 65, 126.1, 509)] == [64, 64, 66, 128, 512]

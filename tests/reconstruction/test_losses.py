@@ -16,7 +16,7 @@ from ptychobasis.bases.registry import build_basis
 from ptychobasis.core.errors import StudyError
 from ptychobasis.core.grid import Grid, centred_slices
 from ptychobasis.core.optics import Optics
-from ptychobasis.forward.layout import place_windows
+from ptychobasis.forward.layout import lay_out_scan
 from ptychobasis.forward.multislice import Multislice
 from ptychobasis.forward.waves import probe_spectrum
 from ptychobasis.reconstruction.losses import CoefficientLoss, LossKind
@@ -247,13 +247,13 @@ def through_multislice(
     kind: LossKind, name: str, dark: str
 ) -> tuple[Callable[[torch.Tensor], torch.Tensor], torch.Tensor]:
     """Loss of an object of two slices at two positions, and where to differentiate it."""
-    windows = place_windows(TINY.detector, np.array([[0.0, 0.0], [0.3, 0.6]]))
-    model = Multislice(windows, TINY.wavelength, [11.0], dtype=torch.float64)
+    layout = lay_out_scan(TINY.detector, np.array([[0.0, 0.0], [0.3, 0.6]]))
+    model = Multislice(layout, TINY.wavelength, [11.0], dtype=torch.float64)
     basis = make(name, TINY)
     stored = basis.forward(random_patterns(2, shape=TINY.detector.shape) / 72)
     loss = double(CoefficientLoss(basis, stored, TINY.detector.shape, kind, make_dark(dark, basis)))
     generator = torch.Generator().manual_seed(4)
-    phase = torch.rand((2, *windows.shape), generator=generator, dtype=torch.float64)
+    phase = torch.rand((2, *layout.shape), generator=generator, dtype=torch.float64)
     spectrum = model.wave(probe_spectrum(TINY.detector, TINY))
     spectrum = spectrum + 0.02 * torch.randn(spectrum.shape, generator=generator).to(spectrum)
     return differentiable(model, spectrum, np.arange(2), loss), phase.requires_grad_()

@@ -20,19 +20,19 @@ from ptychobasis.bases.quantise import Coefficients
 from ptychobasis.bases.registry import build_basis
 from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
-from ptychobasis.reconstruction.job import ReconstructionJob
 from ptychobasis.reconstruction.processes import Team
 from ptychobasis.reconstruction.result_file import Reconstruction, read_reconstruction
-from ptychobasis.reconstruction.settings import ReconstructionConfig
+from ptychobasis.reconstruction.settings import ReconstructionSettings
+from ptychobasis.reconstruction.task import ReconstructionTask
 
 CPU = torch.device("cpu")
 DRIVER = """
 import logging, sys
 import torch
-from ptychobasis.errors import StudyError
-from ptychobasis.job import start_log
-from ptychobasis.reconstruction_job import ReconstructionJob
-task = ReconstructionJob.model_validate_json(sys.argv[1])
+from ptychobasis.core.errors import StudyError
+from ptychobasis.core.logs import start_log
+from ptychobasis.reconstruction.task import ReconstructionTask
+task = ReconstructionTask.model_validate_json(sys.argv[1])
 start_log(task.name, task.log, "w")
 try:
     task.run([torch.device("cpu")] * 2)
@@ -44,15 +44,15 @@ except StudyError as error:
 FAULT = """
 import os
 if os.environ.get("RANK") == "1":
-    from ptychobasis import reconstruction
+    from ptychobasis.reconstruction.descent import Descent
     def fail(*arguments):
         raise MemoryError("nothing left")
-    reconstruction.run_epoch = fail
+    Descent.epoch = fail
 """
 
 
 @pytest.fixture
-def task(tmp_path: Path) -> ReconstructionJob:
+def task(tmp_path: Path) -> ReconstructionTask:
     """Smooth patterns of no particular object, to be explained with a joint probe."""
     optics = Optics(60e3, 0.03, 0.0, Grid((32, 28), (0.3, 0.34)))
     bright = optics.bright_field()
@@ -61,11 +61,11 @@ def task(tmp_path: Path) -> ReconstructionJob:
     positions = np.moveaxis(np.mgrid[0:6, 0:6], 0, -1).astype(float)
     coefficients = Coefficients([basis.forward(patterns)])
     write_compressed(tmp_path / "data.h5", optics, positions, basis, coefficients)
-    settings = ReconstructionConfig(
+    settings = ReconstructionSettings(
         slice_depths_angstrom=(0.0, 15.0), epochs=6, batch=5, probe="joint", probe_start_epoch=2,
         device="cpu",
     )  # fmt: skip
-    return ReconstructionJob(
+    return ReconstructionTask(
         compressed=tmp_path / "data.h5",
         output=tmp_path / "result.h5",
         settings=settings,
@@ -76,12 +76,12 @@ def task(tmp_path: Path) -> ReconstructionJob:
     )
 
 
-def changed(task: ReconstructionJob, **keys: Any) -> ReconstructionJob:
+def changed(task: ReconstructionTask, **keys: Any) -> ReconstructionTask:
     """The same with other settings."""
     return task.model_copy(update={"settings": task.settings.model_copy(update=keys)})
 
 
-def found_by(task: ReconstructionJob, processes: int) -> Reconstruction:
+def found_by(task: ReconstructionTask, processes: int) -> Reconstruction:
     task.run([CPU] * processes)
     return read_reconstruction(task.output)
 
@@ -100,7 +100,7 @@ def test_every_position_has_one_process(size: int) -> None:
     np.testing.assert_array_equal(np.concatenate(shares), batch)
 
 
-def test_two_processes_find_what_one_finds(task: ReconstructionJob) -> None:
+def test_two_processes_find_what_one_finds(task: ReconstructionTask) -> None:
     one = found_by(task, 1)
     both = found_by(task, 2)
     assert_close(both, one)
@@ -108,12 +108,12 @@ def test_two_processes_find_what_one_finds(task: ReconstructionJob) -> None:
     assert (one.run.device, both.run.device) == ("cpu", "2 x cpu")
 
 
-def test_more_processes_than_positions_in_a_batch(task: ReconstructionJob) -> None:
+def test_more_processes_than_positions_in_a_batch(task: ReconstructionTask) -> None:
     few = changed(task, batch=2, epochs=3)
     assert_close(found_by(few, 3), found_by(few, 1))
 
 
-def run_as_job(task: ReconstructionJob, **environment: str) -> subprocess.CompletedProcess[str]:
+def run_as_job(task: ReconstructionTask, **environment: str) -> subprocess.CompletedProcess[str]:
     """As the workflow's script does, with the log that it begins."""
     command = [sys.executable, "-c", DRIVER, task.model_dump_json()]
     return subprocess.run(
@@ -121,7 +121,7 @@ def run_as_job(task: ReconstructionJob, **environment: str) -> subprocess.Comple
     )
 
 
-def test_an_error_of_all_is_in_the_log(task: ReconstructionJob, tmp_path: Path) -> None:
+def test_an_error_of_all_is_in_the_log(task: ReconstructionTask, tmp_path: Path) -> None:
     (tmp_path / "log").write_text("of an earlier run")
     assert run_as_job(changed(task, loss="amplitude")).returncode == 1
     said = (tmp_path / "log").read_text()
@@ -132,7 +132,7 @@ def test_an_error_of_all_is_in_the_log(task: ReconstructionJob, tmp_path: Path) 
 
 
 def test_an_error_of_one_ends_all_and_is_in_the_log(
-    task: ReconstructionJob, tmp_path: Path
+    task: ReconstructionTask, tmp_path: Path
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(FAULT)
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
@@ -145,9 +145,9 @@ def test_an_error_of_one_ends_all_and_is_in_the_log(
 
 
 def test_killed_they_leave_nothing_running_and_go_on(
-    task: ReconstructionJob, tmp_path: Path
+    task: ReconstructionTask, tmp_path: Path
 ) -> None:
-    long = changed(task, epochs=400, checkpoint_seconds=0.0)
+    long = changed(task, epochs=150, checkpoint_seconds=0.0)
     command = [sys.executable, "-c", DRIVER, long.model_dump_json()]
     running = subprocess.Popen(command)
     while not long.checkpoint.exists():

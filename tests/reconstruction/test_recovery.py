@@ -15,12 +15,12 @@ from ptychobasis.core.optics import Optics
 from ptychobasis.data.dataset import Dataset, Truth, read_dataset, write_dataset
 from ptychobasis.evaluation.compare import Measure, evaluate
 from ptychobasis.reconstruction.run import reconstruct
-from ptychobasis.reconstruction.settings import ReconstructionConfig
+from ptychobasis.reconstruction.settings import ReconstructionSettings
 from ptychobasis.simulation.abtem_scan import Numerics, phonon_potential, projected_layers, scan
 
 OPTICS = Optics(60e3, 0.03, 20.0, Grid((48, 44), (14.4 / 48, 13.2 / 44)))
 NUMERICS = Numerics(sampling=0.2, slice_thickness=1.36, sigmas={"Si": 0.08}, device="cpu")
-SETTINGS = ReconstructionConfig(
+SETTINGS = ReconstructionSettings(
     slice_depths_angstrom=(2.7, 8.1), epochs=25, batch=16, step_rad=0.05, device="cpu"
 )
 

@@ -13,7 +13,7 @@ from ptychobasis.reconstruction.regularisation import (
     smooth_along_beam,
     smooth_variation,
 )
-from ptychobasis.reconstruction.settings import ReconstructionConfig as Settings
+from ptychobasis.reconstruction.settings import ReconstructionSettings as Settings
 
 GRID = Grid((24, 21), (0.3, 0.34))
 SCALES = Scales(curvature=2.0, dilution=0.5, length=0.4)

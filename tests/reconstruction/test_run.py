@@ -15,12 +15,14 @@ from ptychobasis.compute.devices import choose_device
 from ptychobasis.core.errors import StudyError
 from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
-from ptychobasis.forward.layout import place_windows
+from ptychobasis.forward.layout import lay_out_scan
 from ptychobasis.forward.multislice import Multislice
 from ptychobasis.forward.waves import probe_spectrum
-from ptychobasis.reconstruction import objective as problem
+from ptychobasis.reconstruction import objective as module
+from ptychobasis.reconstruction.descent import Descent
+from ptychobasis.reconstruction.objective import prepare
 from ptychobasis.reconstruction.run import reconstruct
-from ptychobasis.reconstruction.settings import ReconstructionConfig as Settings
+from ptychobasis.reconstruction.settings import ReconstructionSettings as Settings
 
 DETECTOR = Grid((32, 28), (0.3, 0.34))
 OPTICS = Optics(60e3, 0.03, 30.0, DETECTOR)
@@ -46,15 +48,15 @@ def sample() -> Sample:
     """Atoms of unequal height at places without symmetry, in two slices."""
     y, x = np.mgrid[0:6, 0:6] * 1.1
     positions = np.stack([y.ravel(), x.ravel()], axis=-1)
-    windows = place_windows(DETECTOR, positions)
+    layout = lay_out_scan(DETECTOR, positions)
     rows, columns = (
-        windows.origin[i] + np.arange(windows.shape[i]) * DETECTOR.sampling[i] for i in (0, 1)
+        layout.origin[i] + np.arange(layout.shape[i]) * DETECTOR.sampling[i] for i in (0, 1)
     )
-    phase = np.zeros((2, *windows.shape))
+    phase = np.zeros((2, *layout.shape))
     for s, cy, cx, height in ((0, 1.2, 2.3, 0.5), (0, 4.1, 3.9, 0.8), (1, 2.6, 4.6, 0.6),
                               (1, 4.4, 1.1, 0.7)):  # fmt: skip
         phase[s] += height * np.exp(-((rows[:, None] - cy) ** 2 + (columns - cx) ** 2) / 0.4)
-    model = Multislice(windows, OPTICS.wavelength, [15.0], dtype=torch.float64)
+    model = Multislice(layout, OPTICS.wavelength, [15.0], dtype=torch.float64)
     spectrum = model.wave(probe_spectrum(DETECTOR, OPTICS))
     found = model.intensities(torch.as_tensor(phase), spectrum, np.arange(36)).numpy()
     return Sample(phase, np.fft.fftshift(found, axes=(1, 2)), positions)
@@ -140,7 +142,7 @@ def test_a_diverging_run_stops_and_says_what_to_do(
         reconstruct(broken, SETTINGS, 1)
     kept = reconstruct(data, wild, 1)  # the curvature does not allow such a step
     assert kept.loss[-1] < kept.loss[0]
-    monkeypatch.setattr(problem, "_OVERSHOOT", 500.0)
+    monkeypatch.setattr(module, "_OVERSHOOT", 500.0)
     with pytest.raises(StudyError, match=r"allowed: a smaller 'reconstruction\.step_rad'"):
         reconstruct(data, wild, 1)
 
@@ -149,13 +151,13 @@ def test_a_diverging_run_stops_and_says_what_to_do(
 def test_other_methods_descend_too(sample: Sample, method: str) -> None:
     """Those of benchmarks/convergence.py, which nothing else runs."""
     data = sample.compressed("zernike", 15)
-    prepared = problem.prepare(data, SETTINGS, torch.device("cpu"))
-    spectrum, every = prepared.spectrum(), np.arange(36)
-    start = torch.zeros(2, *prepared.model.windows.shape)
-    empty = prepared.slope(start, spectrum, every, probe=False).loss
-    epochs, phase = METHODS[method](prepared, SETTINGS, 0.05, 0.2)
+    objective = prepare(data, SETTINGS, torch.device("cpu"))
+    spectrum, every = objective.spectrum(), np.arange(36)
+    start = torch.zeros(2, *objective.forward.layout.shape)
+    empty = objective.gradients(start, spectrum, every, probe=False).loss
+    epochs, phase = METHODS[method](Descent(objective, SETTINGS), 0.05, 0.2)
     assert epochs >= 1
-    assert prepared.slope(phase, spectrum, every, probe=False).loss < 0.9 * empty
+    assert objective.gradients(phase, spectrum, every, probe=False).loss < 0.9 * empty
 
 
 def test_a_result_tells_how_it_was_made(sample: Sample) -> None:

@@ -29,7 +29,7 @@ from ptychobasis.core.optics import Optics
 from ptychobasis.data.dataset import Truth
 from ptychobasis.evaluation.compare import Evaluation, Measure, combine, evaluate
 from ptychobasis.evaluation.field import Picture, scanned_picture, true_picture
-from ptychobasis.forward.layout import place_windows
+from ptychobasis.forward.layout import lay_out_scan
 from ptychobasis.forward.multislice import Multislice
 from ptychobasis.forward.waves import probe_spectrum
 from ptychobasis.reconstruction.result_file import Reconstruction, Run
@@ -59,10 +59,10 @@ def _coarse_and_without_warnings(monkeypatch: pytest.MonkeyPatch) -> Iterator[No
 
 def pattern(optics: Optics = OPTICS) -> NDArray[np.float64]:
     """A centred pattern of a random weak object of two slices."""
-    windows = place_windows(optics.detector, np.zeros((1, 2)))
-    model = Multislice(windows, optics.wavelength, [12.0], dtype=torch.float64)
+    layout = lay_out_scan(optics.detector, np.zeros((1, 2)))
+    model = Multislice(layout, optics.wavelength, [12.0], dtype=torch.float64)
     generator = torch.Generator().manual_seed(0)
-    phase = torch.rand((2, *windows.shape), generator=generator, dtype=torch.float64)
+    phase = torch.rand((2, *layout.shape), generator=generator, dtype=torch.float64)
     spectrum = model.wave(probe_spectrum(optics.detector, optics))
     return np.fft.fftshift(model.intensities(phase, spectrum, np.array([0]))[0].numpy())
 
@@ -91,7 +91,6 @@ def recon(name: str, stored: int, noise: float, seed: int = 0) -> Reconstruction
         sampling=SAMPLING,
         origin=ORIGIN,
         energy=60e3,
-        semi_angle=0.03,
         run=Run(name, stored, "cpu", 0, 0.1, 0.1, 800.0, 10**8, 4, 4),
         config={},
     )

@@ -235,7 +235,7 @@ def test_provenance_page_tells_software_runs_jobs_and_configuration(
     results = {
         f"zernike/{size}": Reconstruction(
             np.zeros((1, 2, 2), np.float32), np.ones((2, 2), np.complex64), np.array([1, 0.125]),
-            (0.0,), (0.3, 0.3), (0.0, 0.0), 60e3, 0.03,
+            (0.0,), (0.3, 0.3), (0.0, 0.0), 60e3,
             Run("zernike", size, "cpu", 7, 0.5, 0.4, 40.0, 3 * 10**8, 4, 4), {}, {"numpy": "9.8.7"},
         )
         for size in (3, 6)

@@ -18,7 +18,7 @@ from ptychobasis.core.electrons import interaction_constant
 from ptychobasis.core.errors import StudyError
 from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
-from ptychobasis.forward.layout import place_windows
+from ptychobasis.forward.layout import lay_out_scan
 from ptychobasis.forward.multislice import Multislice
 from ptychobasis.forward.waves import probe_spectrum
 from ptychobasis.simulation.abtem_scan import (
@@ -153,14 +153,14 @@ def test_reconstructions_model_agrees_with_the_simulation() -> None:
     potential = phonon_potential(atoms, still, seed=0)
     optics = Optics(60e3, 0.03, 55.0, DETECTOR)
     fine = Optics(60e3, 0.03, 55.0, WINDOW)
-    whole = place_windows(WINDOW, POSITIONS)
+    whole = lay_out_scan(WINDOW, POSITIONS)
     first = np.rint(np.array(whole.origin) / SAMPLING)
     positions = POSITIONS - (np.array(whole.origin) - first * SAMPLING)  # on the potential's pixels
     simulated = np.concatenate(list(scan(potential, optics, positions, still)))
-    windows = place_windows(WINDOW, positions)
-    y, x = np.rint(np.array(windows.origin) / SAMPLING).astype(int)
-    layers = projected_layers(potential)[:, y : y + windows.shape[0], x : x + windows.shape[1]]
-    model = Multislice(windows, fine.wavelength, [2.0] * 4, dtype=torch.float64)
+    layout = lay_out_scan(WINDOW, positions)
+    y, x = np.rint(np.array(layout.origin) / SAMPLING).astype(int)
+    layers = projected_layers(potential)[:, y : y + layout.shape[0], x : x + layout.shape[1]]
+    model = Multislice(layout, fine.wavelength, [2.0] * 4, dtype=torch.float64)
     phase = torch.as_tensor(layers * interaction_constant(60e3)).double()
     wave = model.wave(probe_spectrum(WINDOW, fine))
     cut = tuple(

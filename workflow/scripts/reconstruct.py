@@ -6,15 +6,15 @@ from ptychobasis.compute.devices import choose_device, leased
 from ptychobasis.core.errors import StudyError
 from ptychobasis.core.logs import script_logged
 from ptychobasis.core.seeds import derived_seed
-from ptychobasis.reconstruction.job import ReconstructionJob
-from ptychobasis.reconstruction.settings import ReconstructionConfig
+from ptychobasis.reconstruction.task import ReconstructionTask
+from ptychobasis.reconstruction.settings import ReconstructionSettings
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with script_logged(snakemake):
     keys = {**snakemake.params.settings, **snakemake.params.machine}
-    settings = ReconstructionConfig.from_plain(keys)
+    settings = ReconstructionSettings.from_plain(keys)
     gpus = snakemake.resources.get("gpu")
     device = choose_device(settings.device, gpus)
     count = (gpus if device.type == "cuda" else snakemake.resources.get("processes")) or 1
@@ -23,7 +23,7 @@ with script_logged(snakemake):
             f"resource 'gpu' of rule 'reconstruct' is '{count}'; allowed: how many (which model is "
             "said by 'gpu_model')"
         )
-    task = ReconstructionJob(
+    task = ReconstructionTask(
         compressed=snakemake.input.compressed,
         output=snakemake.output.reconstruction,
         settings=settings,

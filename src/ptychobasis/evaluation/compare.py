@@ -130,7 +130,7 @@ def evaluate(
         aligned, curves = compare(phase, target, recon.sampling, measure)
         tables.append(_tables({**keys, "against": against}, aligned, curves, measure))
     result = combine(tables)
-    for name, value in (recon.counts.columns() if recon.counts else {}).items():
+    for name, value in (recon.counting.columns() if recon.counting else {}).items():
         result.summary[name] = value
     result.summary["final_loss"] = float(recon.loss[-1])
     result.summary["epochs"] = len(recon.loss)

@@ -1,24 +1,30 @@
-"""The only Fourier transforms: over the last two axes, planned for arrays that stay in place.
+"""Fourier transforms of the engine over the last two axes, planned for arrays that stay in place.
 
-ψ(k) = Σ ψ(r) exp(-2πi k·r) forwards and its conjugate backwards, neither of them divided by
-the number of pixels: the factors stand in the probe and in the propagators, which saves a
-pass over the waves for each transform.
+Forwards ψ(k) = Σ ψ(r) exp(-2πi k·r), backwards its conjugate. Neither divides by the number of
+pixels: these factors stand in the probe and in the propagators. That saves a pass over the waves
+for each transform.
 """
 
 from collections.abc import Callable
 
-import pyfftw
 import torch
+
+from ptychobasis.compute.fft_plans import pyfftw
 
 Transform = Callable[[], object]
 
 
 def plan_fft(source: torch.Tensor, target: torch.Tensor, inverse: bool = False) -> Transform:
-    """Prepare the transform of `source` into `target`, complex ``(batch, y, x)`` of one shape.
+    """Prepare the transform of one tensor into another, or into itself.
 
-    The two may be the same tensor. On the CPU FFTW does the work (about twice as fast as the
-    library that torch brings, for 64 to 128 pixels), with a plan that is measured unless it
-    was before; see `ptychobasis.compute.fft_plans`. Planning overwrites both tensors.
+    On the CPU FFTW does the work. It is about twice as fast as the library that torch brings,
+    for 64 to 128 pixels. Its plan is measured once and then remembered, see
+    `ptychobasis.compute.fft_plans`. Planning overwrites both tensors.
+
+    Args:
+        source: Complex waves ``(batch, y, x)``.
+        target: Complex result of the same shape; may be `source`.
+        inverse: Whether to transform backwards.
 
     Returns:
         A function without arguments that transforms what `source` holds when it is called.

@@ -1,4 +1,4 @@
-"""Where the windows of the scan positions lie on the object."""
+"""Where the window around each scan position lies on the object."""
 
 import math
 from dataclasses import dataclass
@@ -10,43 +10,47 @@ from ptychobasis.core.grid import Grid
 
 
 @dataclass(frozen=True)
-class Windows:
-    """Where the window of each scan position lies on the object.
+class ScanLayout:
+    """An object, and the window of each scan position on it.
 
     Attributes:
-        grid: the window, on which waves are computed.
-        shape: pixels of the object along (y, x).
-        origin: position of the object's pixel (0, 0) [Å].
-        starts: ``(positions, 2)``, first pixel of each window.
-        offsets: ``(positions, 2)``, what is left of the position below one pixel [Å].
+        window: Grid on which waves are computed.
+        shape: Pixels of the object along (y, x).
+        origin: Position of the object's pixel (0, 0) as (y, x) [Å].
+        starts: First pixel of each window, ``(positions, 2)``.
+        offsets: Rest of each position below one pixel, ``(positions, 2)`` [Å].
     """
 
-    grid: Grid
+    window: Grid
     shape: tuple[int, int]
     origin: tuple[float, float]
     starts: NDArray[np.int64]
     offsets: NDArray[np.float64]
 
+    def __len__(self) -> int:
+        """Number of scan positions."""
+        return len(self.starts)
+
     @property
     def object_grid(self) -> Grid:
         """Shape and sampling of one slice of the object."""
-        return Grid(self.shape, self.grid.sampling)
+        return Grid(self.shape, self.window.sampling)
 
 
-def place_windows(grid: Grid, positions: NDArray[np.float64]) -> Windows:
-    """Lay an object out that holds the window around every scan position.
+def lay_out_scan(window: Grid, positions: NDArray[np.float64]) -> ScanLayout:
+    """Make the smallest object that holds the window around every scan position.
 
     Args:
-        grid: the window.
-        positions: ``(positions, 2)``, scan positions (y, x) [Å].
+        window: Grid on which waves are computed.
+        positions: Scan positions as (y, x), ``(positions, 2)`` [Å].
     """
-    sampling, centre = np.array(grid.sampling), np.array(grid.shape) // 2
+    sampling, centre = np.array(window.sampling), np.array(window.shape) // 2
     origin = positions.min(axis=0) - centre * sampling
     nearest = np.rint((positions - origin) / sampling).astype(np.int64)
     starts = nearest - centre
-    shape = starts.max(axis=0) + np.array(grid.shape)
-    return Windows(
-        grid=grid,
+    shape = starts.max(axis=0) + np.array(window.shape)
+    return ScanLayout(
+        window=window,
         shape=(int(shape[0]), int(shape[1])),
         origin=(float(origin[0]), float(origin[1])),
         starts=starts,
@@ -54,13 +58,18 @@ def place_windows(grid: Grid, positions: NDArray[np.float64]) -> Windows:
     )
 
 
-def shift_ramps(windows: Windows) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
-    """exp(-2πi k r) along y and x that put the probe at each position in its window."""
-    grid = windows.grid
+def shift_ramps(layout: ScanLayout) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
+    """Phase ramps that shift the probe to each scan position in its window.
+
+    Returns:
+        exp(-2πi k r) along y and along x, ``(positions, y)`` and ``(positions, x)``, the zero
+        frequency first.
+    """
+    window = layout.window
     ramps = []
-    for axis, frequencies in enumerate(grid.frequencies()):
-        centre = grid.shape[axis] // 2 * grid.sampling[axis]
-        place = centre + windows.offsets[:, axis, None]
+    for axis, frequencies in enumerate(window.frequencies()):
+        centre = window.shape[axis] // 2 * window.sampling[axis]
+        place = centre + layout.offsets[:, axis, None]
         k = np.fft.ifftshift(frequencies.ravel())
         ramps.append(np.exp(-2j * math.pi * k * place))
     return ramps[0], ramps[1]

@@ -1,19 +1,19 @@
-"""The forward model and its adjoint, arranged for speed: chunks that stay in the cache.
+"""The forward model and its adjoint, computed in chunks that stay in the processor's cache.
 
 For slices s = 1..S with transmission t_s = exp(iφ_s) and Fresnel propagators P_s,
 
     e_s = t_s ψ_s,    ψ_{s+1} = F⁻¹ P_s F e_s,    I = |F e_S|²,
 
 where ψ_1 is the probe at the scan position (Cowley and Moodie 1957; Kirkland 2020, ch. 6).
-The adjoint is written by hand. With χ_S = F⁻¹ (2 ∂L/∂I · F e_S) at the last slice,
+The adjoint is written by hand. It begins with χ_S = F⁻¹ (2 ∂L/∂I · F e_S) at the last slice:
 
     ∂L/∂φ_s = Im(χ_s e_s*),    χ_{s-1} = F⁻¹ P_{s-1}* F (t_s* χ_s),
 
-and, where ψ_1 = F⁻¹ (R A) with the ramp R of the scan position and the probe's spectrum A,
-2 ∂L/∂A* = Σ R* F (t_1* χ_1) over the positions.
+With the ramp R of the scan position, the probe is ψ_1 = F⁻¹ (R A). The gradient by its spectrum A
+is 2 ∂L/∂A* = Σ R* F (t_1* χ_1), summed over the positions.
 
-It is carried as its conjugate, so that neither waves nor propagators need to be conjugated:
-χ_{s-1}* = F P_{s-1} F⁻¹ (t_s χ_s*), because F⁻¹ x* = (F x)* where factors are left out.
+The code carries the conjugate of the adjoint, so that neither waves nor propagators need to be
+conjugated: χ_{s-1}* = F P_{s-1} F⁻¹ (t_s χ_s*), because F⁻¹ x* = (F x)* without factors.
 """
 
 import logging
@@ -30,7 +30,7 @@ from ptychobasis.compute.fft_plans import remembered_plans
 from ptychobasis.core.errors import StudyError
 from ptychobasis.forward.fft import Transform, plan_fft
 from ptychobasis.forward.kernels import intensity, transmit, transmit_back, weigh
-from ptychobasis.forward.layout import Windows, shift_ramps
+from ptychobasis.forward.layout import ScanLayout, shift_ramps
 from ptychobasis.forward.waves import propagator
 
 log = logging.getLogger(__name__)
@@ -43,36 +43,35 @@ Result = TypeVar("Result")
 Loss = Callable[[torch.Tensor, NDArray[np.int64]], torch.Tensor]
 
 
-class Slope(NamedTuple):
+class Gradients(NamedTuple):
     """A loss and its gradients.
 
     Attributes:
-        loss: of the batch.
-        phase: ``(slices, y, x)``, gradient with respect to the phase.
-        probe: ``(y, x)``, 2 ∂L/∂A* of the probe's spectrum A, which is what torch calls the
-            gradient of a complex tensor; None unless it was asked for.
+        loss: Loss of the batch.
+        phase: Gradient by the phase, ``(slices, y, x)``.
+        probe: Gradient 2 ∂L/∂A* by the probe's spectrum A, ``(y, x)``, which is what torch calls
+            the gradient of a complex tensor; None unless it was asked for.
     """
 
     loss: float
     phase: torch.Tensor
     probe: torch.Tensor | None
 
-    def plus(self, other: "Slope") -> "Slope":
-        """That of both batches, added up."""
+    def plus(self, other: "Gradients") -> "Gradients":
+        """Sum of the losses and gradients of two parts of a batch."""
         probe = self.probe
         if probe is not None and other.probe is not None:
             probe = probe + other.probe
-        return Slope(self.loss + other.loss, self.phase + other.phase, probe)
+        return Gradients(self.loss + other.loss, self.phase + other.phase, probe)
 
 
 class _Buffers:
     """Waves of one chunk and the transforms planned for them.
 
     Attributes:
-        wave: ``(n, y, x)``, the wave between slices, then the adjoint.
-        exits: ``(slices, n, y, x)``, waves behind each slice.
-        far: ``(n, ky, kx)``, the far field; `wave` itself if the detector's window is the
-            wave's.
+        wave: Wave between slices, then the adjoint, ``(n, y, x)``.
+        exits: Wave behind each slice, ``(slices, n, y, x)``.
+        far: Far field, ``(n, ky, kx)``; `wave` itself if both have the same pixels.
     """
 
     def __init__(self, count: int, slices: int, window: tuple[int, int],
@@ -94,13 +93,13 @@ class _Buffers:
             self.padded.zero_()  # planning wrote into it
 
     def to_far_field(self) -> None:
-        """Fill `far` from the last exit wave, in the middle of nothing where it is padded."""
+        """Fill `far` from the last exit wave, with zeros around it where the window is smaller."""
         if self.padded is not None:
             self.padded[:, : self.wave.shape[1], : self.wave.shape[2]] = self.exits[-1]
         self.forward_padded()
 
     def from_far_field(self) -> None:
-        """The adjoint of `to_far_field`, in conjugates: fill `wave` from `far`."""
+        """Fill `wave` from `far` by the adjoint of `to_far_field`, in conjugates."""
         self.forward_far()
         if self.padded is not None:
             self.wave.copy_(self.far[:, : self.wave.shape[1], : self.wave.shape[2]])
@@ -110,20 +109,20 @@ class Multislice:
     """Diffraction patterns of an object at the scan positions, and gradients of their losses.
 
     Args:
-        windows: layout of the object and of the scan.
-        wavelength: of the electrons [Å].
-        distances: between neighbouring slices [Å], one fewer than there are slices.
-        detector: pixels (y, x) of the patterns, at least those of the window: the last
-            transform is padded to them. None takes the window's.
-        dtype: real type of the phase, ``torch.float32`` or ``torch.float64``.
-        device: where the arrays live.
-        threads: chunks that are worked on side by side, on the CPU; torch itself then had better
+        layout: Object and the windows of the scan positions.
+        wavelength: Wavelength of the electrons [Å].
+        distances: Distances between neighbouring slices [Å], one fewer than there are slices.
+        detector: Pixels (y, x) of the patterns, at least those of the window, to which the last
+            transform is padded; None takes the window's.
+        dtype: Real type of the phase, ``torch.float32`` or ``torch.float64``.
+        device: Device of the arrays.
+        threads: Number of chunks that the CPU works on side by side; torch itself should then
             use one thread, see `torch.set_num_threads`.
     """
 
     def __init__(
         self,
-        windows: Windows,
+        layout: ScanLayout,
         wavelength: float,
         distances: list[float],
         detector: tuple[int, int] | None = None,
@@ -131,23 +130,23 @@ class Multislice:
         device: torch.device | str = "cpu",
         threads: int = 1,
     ) -> None:
-        self.windows, self.device = windows, torch.device(device)
+        self.layout, self.device = layout, torch.device(device)
         self.real, self.complex = dtype, dtype.to_complex()
-        self.slices, self.detector = len(distances) + 1, detector or windows.grid.shape
+        self.slices, self.detector = len(distances) + 1, detector or layout.window.shape
         self.threads = threads if self.device.type == "cpu" else 1
-        pixels = math.prod(windows.grid.shape)
-        stack = [propagator(windows.grid, wavelength, distance) for distance in distances]
+        pixels = math.prod(layout.window.shape)
+        stack = [propagator(layout.window, wavelength, distance) for distance in distances]
         self._propagators = self.wave(
-            np.array(stack).reshape(len(stack), *windows.grid.shape) / pixels
+            np.array(stack).reshape(len(stack), *layout.window.shape) / pixels
         )
         # orthonormal transforms: one factor for the probe's, one for the far field's
         self._probe_factor = 1 / math.sqrt(pixels * math.prod(self.detector))
-        self._ramps = tuple(self.wave(ramp) for ramp in shift_ramps(windows))
+        self._ramps = tuple(self.wave(ramp) for ramp in shift_ramps(layout))
         self._buffers: dict[tuple[int, int], _Buffers] = {}
-        self._most: int | None = None  # positions in a chunk, once a GPU's memory was too small
+        self._largest_chunk: int | None = None  # positions that fit a GPU's memory
 
     def wave(self, array: NDArray[np.complexfloating]) -> torch.Tensor:
-        """Move a complex array to the model's device and precision."""
+        """Move a complex array to the device and the precision of this model."""
         return torch.as_tensor(array).to(self.device, self.complex)
 
     def intensities(
@@ -156,12 +155,12 @@ class Multislice:
         """Patterns ``(batch, ky, kx)`` as fractions of the beam, the zero frequency first.
 
         Args:
-            phase: ``(slices, y, x)`` of the whole object [rad].
-            spectrum: ``(y, x)`` of the probe on the window's grid, the zero frequency first.
-            batch: ``(batch,)``, indices of scan positions.
+            phase: Phase of the whole object, ``(slices, y, x)`` [rad].
+            spectrum: Spectrum of the probe, ``(y, x)``, the zero frequency first.
+            batch: Indices of scan positions, ``(batch,)``.
 
         Raises:
-            StudyError: the memory of a GPU is too small for a single position.
+            StudyError: The memory of a GPU is too small for a single position.
         """
 
         def work() -> torch.Tensor:
@@ -182,32 +181,32 @@ class Multislice:
         batch: NDArray[np.int64],
         loss: Loss,
         probe: bool = False,
-    ) -> Slope:
-        """A loss of the patterns, and its gradient with respect to phase and probe.
+    ) -> Gradients:
+        """A loss of the patterns, and its gradients by phase and probe.
 
         Args:
-            phase: ``(slices, y, x)`` of the whole object [rad].
-            spectrum: ``(y, x)`` of the probe on the window's grid, the zero frequency first.
-            batch: ``(batch,)``, indices of scan positions.
-            loss: of ``(n, ky, kx)`` intensities at n of these positions, per position.
-            probe: whether the gradient of the probe is wanted, for one more transform.
+            phase: Phase of the whole object, ``(slices, y, x)`` [rad].
+            spectrum: Spectrum of the probe, ``(y, x)``, the zero frequency first.
+            batch: Indices of scan positions, ``(batch,)``.
+            loss: Mean loss of intensities ``(n, ky, kx)`` at n of these positions.
+            probe: Whether the gradient of the probe is wanted, which takes one more transform.
 
         Raises:
-            StudyError: the memory of a GPU is too small for a single position.
+            StudyError: The memory of a GPU is too small for a single position.
         """
         return self._as_memory_allows(
-            batch, lambda: self._slope(phase, spectrum, batch, loss, probe)
+            batch, lambda: self._gradients(phase, spectrum, batch, loss, probe)
         )
 
-    def _slope(
+    def _gradients(
         self,
         phase: torch.Tensor,
         spectrum: torch.Tensor,
         batch: NDArray[np.int64],
         loss: Loss,
         probe: bool,
-    ) -> Slope:
-        """`loss_and_gradient` in chunks of the present size."""
+    ) -> Gradients:
+        """Do `loss_and_gradient` in chunks of the present size."""
         transmission = torch.complex(torch.cos(phase), torch.sin(phase))
         chunks = self._chunks(batch)
         shares = [chunks[i :: self.threads] for i in range(self.threads)]
@@ -215,7 +214,7 @@ class Multislice:
             for count in {len(chunk) for chunk in share}:
                 self._prepared(i, count)  # FFTW plans in one thread at a time
 
-        def work(worker: int) -> Slope:
+        def work(worker: int) -> Gradients:
             total, gradient = 0.0, torch.zeros_like(phase)
             of_probe = torch.zeros_like(spectrum) if probe else None
             for chunk in shares[worker]:
@@ -229,7 +228,7 @@ class Multislice:
                 if of_probe is not None:
                     of_probe += self._to_probe(buffers, chunk)
                 total += float(value.detach())
-            return Slope(total, gradient, of_probe)
+            return Gradients(total, gradient, of_probe)
 
         if self.threads == 1:
             return work(0)
@@ -240,7 +239,7 @@ class Multislice:
         return first
 
     def _as_memory_allows(self, batch: NDArray[np.int64], work: Callable[[], Result]) -> Result:
-        """Do `work`; after a GPU ran out of memory once more, in chunks half as large."""
+        """Do the work, again and in chunks half as large whenever a GPU runs out of memory."""
         while True:
             try:
                 return work()
@@ -258,22 +257,22 @@ class Multislice:
                     "GPU, a smaller reconstruction.model_pixels or window_angstrom, or 'cpu' as "
                     "reconstruction.device"
                 )
-            self._most = math.ceil(count / 2)
+            self._largest_chunk = math.ceil(count / 2)
             log.warning(
                 "out of memory on the GPU with %d positions at a time; going on with %d",
-                count, self._most,
+                count, self._largest_chunk,
             )  # fmt: skip
 
     def _chunks(self, batch: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        """Cut a batch into pieces whose waves fit cache or memory, as many for each thread."""
+        """Cut a batch into chunks whose waves fit the cache or the memory, as many per thread."""
         count = self.threads
         if self.device.type == "cpu":
             element = torch.empty((), dtype=self.complex).element_size()
-            waves = (self.slices + 1) * math.prod(self.windows.grid.shape)
+            waves = (self.slices + 1) * math.prod(self.layout.window.shape)
             waves += 2 * math.prod(self.detector)
             count = max(count, round(len(batch) * waves * element / _CHUNK_BYTES))
-        if self._most is not None:
-            count = max(count, math.ceil(len(batch) / self._most))
+        if self._largest_chunk is not None:
+            count = max(count, math.ceil(len(batch) / self._largest_chunk))
         count = math.ceil(count / self.threads) * self.threads
         return np.array_split(batch, min(count, len(batch)))
 
@@ -285,7 +284,7 @@ class Multislice:
             with remembered_plans():
                 like = self._propagators
                 self._buffers[key] = _Buffers(
-                    count, self.slices, self.windows.grid.shape, self.detector, like
+                    count, self.slices, self.layout.window.shape, self.detector, like
                 )
         return self._buffers[key]
 
@@ -293,8 +292,8 @@ class Multislice:
         self, buffers: _Buffers, transmission: torch.Tensor, spectrum: torch.Tensor,
         chunk: NDArray[np.int64],
     ) -> None:  # fmt: skip
-        """Fill `exits` and `far` of the buffers."""
-        wave, starts = buffers.wave, self.windows.starts[chunk]
+        """Compute the waves behind each slice and in the far field."""
+        wave, starts = buffers.wave, self.layout.starts[chunk]
         rows, columns = (ramp[torch.as_tensor(chunk)] for ramp in self._ramps)
         torch.mul(spectrum * self._probe_factor, rows[:, :, None], out=wave)
         wave.mul_(columns[:, None, :])
@@ -312,7 +311,7 @@ class Multislice:
         gradient: torch.Tensor, chunk: NDArray[np.int64],
     ) -> None:  # fmt: skip
         """Add ∂L/∂φ of the chunk to ``(slices, y, x)``."""
-        wave, starts = buffers.wave, self.windows.starts[chunk]
+        wave, starts = buffers.wave, self.layout.starts[chunk]
         weigh(buffers.far, slope)
         buffers.from_far_field()
         for s in range(self.slices - 1, -1, -1):
@@ -323,7 +322,7 @@ class Multislice:
                 buffers.forward_wave()
 
     def _to_probe(self, buffers: _Buffers, chunk: NDArray[np.int64]) -> torch.Tensor:
-        """2 ∂L/∂A* of the chunk, from what `_adjoint` leaves in front of the first slice."""
+        """Gradient 2 ∂L/∂A* of the chunk, from the wave that `_adjoint` leaves in the buffers."""
         buffers.inverse_wave()
         rows, columns = (ramp[torch.as_tensor(chunk)] for ramp in self._ramps)
         total = torch.einsum("nyx,ny,nx->yx", buffers.wave, rows, columns)

@@ -1,4 +1,4 @@
-"""What multislice is made of: probe, propagator, and where the windows lie on the object."""
+"""The optics of multislice: aperture, probe and propagator, each a function of a grid."""
 
 import math
 
@@ -10,16 +10,16 @@ from ptychobasis.core.optics import Optics
 
 
 def squared_frequencies(grid: Grid) -> NDArray[np.float64]:
-    """k² [1/Å²] on ``(y, x)``, the zero frequency first."""
+    """Squared frequencies k² ``(y, x)`` [1/Å²], the zero frequency first."""
     ky, kx = grid.frequencies()
     return np.fft.ifftshift(ky**2 + kx**2)
 
 
 def aperture(grid: Grid, optics: Optics) -> NDArray[np.float64]:
-    """Amplitude of the condenser aperture on ``(y, x)``, the zero frequency first.
+    """Amplitude ``(y, x)`` of the condenser aperture, the zero frequency first.
 
-    The edge falls linearly over one pixel of the diffraction plane, as in abTEM: about the
-    share of the pixel that the disc covers. A hard edge of whole pixels would make a probe
+    The edge falls linearly over one pixel of the diffraction plane, as in abTEM. This is about
+    the share of the pixel that the disc covers. A hard edge of whole pixels would make a probe
     whose tails reach around the window.
     """
     ky, kx = grid.frequencies()
@@ -31,9 +31,9 @@ def aperture(grid: Grid, optics: Optics) -> NDArray[np.float64]:
 
 
 def probe_spectrum(grid: Grid, optics: Optics) -> NDArray[np.complex128]:
-    """Aperture and defocus of the probe on ``(y, x)``, the zero frequency first.
+    """Spectrum ``(y, x)`` of a probe with an aperture and a defocus, the zero frequency first.
 
-    A(k) exp(iπλk²Δf); Δf > 0 is underfocus, which puts the focus below the entrance
+    It is A(k) exp(iπλk²Δf). Δf > 0 is underfocus, which puts the focus below the entrance
     surface. The squared moduli add up to 1, the whole beam.
     """
     k2 = squared_frequencies(grid)
@@ -42,11 +42,11 @@ def probe_spectrum(grid: Grid, optics: Optics) -> NDArray[np.complex128]:
 
 
 def crop_probe(spectrum: NDArray[np.complex128], shape: tuple[int, int]) -> NDArray[np.complex128]:
-    """Spectrum ``(y, x)`` of the middle of a probe: its tails beyond a smaller window are cut.
+    """Spectrum ``(y, x)`` of a probe in a smaller window, which cuts its tails.
 
     Args:
-        spectrum: on ``(y, x)``, the zero frequency first.
-        shape: pixels of the smaller window, of the same sampling.
+        spectrum: Spectrum ``(y, x)`` of the probe, the zero frequency first.
+        shape: Pixels (y, x) of the smaller window, which has the same sampling.
     """
     probe = np.fft.fftshift(np.fft.ifft2(spectrum, norm="ortho"))
     middle = probe[centred_slices((probe.shape[0], probe.shape[1]), shape)]
@@ -54,20 +54,21 @@ def crop_probe(spectrum: NDArray[np.complex128], shape: tuple[int, int]) -> NDAr
 
 
 def propagator(grid: Grid, wavelength: float, distance: float) -> NDArray[np.complex128]:
-    """Fresnel propagator exp(-iπλk²Δz) on ``(y, x)``, the zero frequency first.
+    """Fresnel propagator exp(-iπλk²Δz) ``(y, x)``, the zero frequency first.
 
     Args:
-        grid: real-space grid of the wave.
-        wavelength: of the electrons [Å].
-        distance: Δz along the beam [Å].
+        grid: Real-space grid of the wave.
+        wavelength: Wavelength of the electrons [Å].
+        distance: Distance Δz along the beam [Å].
     """
     return np.exp(-1j * math.pi * wavelength * distance * squared_frequencies(grid))
 
 
 def within_aperture(grid: Grid, optics: Optics) -> NDArray[np.bool_]:
-    """Frequencies ``(y, x)`` that the condenser aperture lets through, the zero frequency first.
+    """Whether the condenser aperture lets each frequency ``(y, x)`` through, zero first.
 
-    One pixel more than its radius, for the soft edge of a probe that a small window has cut.
+    The radius is one pixel larger than the aperture's. The edge of a probe is soft, above all
+    where a small window has cut its tails.
     """
     edge = optics.aperture + math.hypot(*grid.reciprocal_sampling) / math.sqrt(2)
     return squared_frequencies(grid) <= edge**2

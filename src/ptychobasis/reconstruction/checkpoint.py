@@ -1,4 +1,4 @@
-"""Checkpoints: what an interrupted reconstruction needs to go on exactly where it was."""
+"""Checkpoints, from which an interrupted reconstruction goes on exactly where it was."""
 
 import hashlib
 import json
@@ -22,9 +22,9 @@ class Checkpoint:
     """A file that is replaced as a whole every time, so that it is never half-written.
 
     Attributes:
-        path: of the file.
-        fingerprint: of data, settings and code; a checkpoint of others is not used.
-        seconds: least time between two checkpoints [s].
+        path: Path of the file.
+        fingerprint: Digest of data, settings and code; a checkpoint of others is not used.
+        seconds: Least time between two checkpoints [s].
     """
 
     path: Path
@@ -32,7 +32,11 @@ class Checkpoint:
     seconds: float = 30.0
 
     def save(self, content: Mapping[str, Any]) -> None:
-        """Write the checkpoint; a full disk costs the checkpoint, not the run."""
+        """Write the checkpoint; if the disk is full, warn and go on without.
+
+        Args:
+            content: Plain values and tensors.
+        """
         try:
             with atomic(self.path) as temporary:
                 torch.save({"fingerprint": self.fingerprint, **content}, temporary)
@@ -41,7 +45,7 @@ class Checkpoint:
             log.warning("no checkpoint was written to %s (%s); going on", self.path, reason)
 
     def load(self) -> dict[str, Any] | None:
-        """Read the checkpoint, or None and a line in the log where it cannot be used."""
+        """Read the checkpoint; None if there is none, or with a warning if it is of no use."""
         if not self.path.exists():
             return None
         try:
@@ -62,7 +66,12 @@ class Checkpoint:
 
 
 def fingerprint(settings: Mapping[str, Any], *arrays: np.ndarray) -> str:
-    """Digest of settings and data, which a checkpoint must share to be used."""
+    """Digest of settings and data, which a checkpoint must share to be used.
+
+    Args:
+        settings: Values that JSON can hold.
+        arrays: Data.
+    """
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for array in arrays:
         digest.update(np.ascontiguousarray(array).view(np.uint8).data)

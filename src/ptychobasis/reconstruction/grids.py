@@ -1,39 +1,43 @@
-"""The smallest grids on which the forward model may run: what the physics asks, and no more.
+"""The smallest grids on which the forward model may run.
 
-Two things set the size of the model. The **pixels** of its patterns are the largest angle
-that it follows: with the detector's window, n pixels reach k = n / (2 window). The **window**
-of its waves is what the probe must fit into on its way through the sample; the far field is
-still computed on the pixels of the detector, by a last transform that is padded.
+Two things set their size. The **pixels** of the patterns give the largest angle that the model
+follows: with the detector's window, n pixels reach k = n / (2 window). The probe must fit into
+the **window** of the waves on its way through the sample. The far field is still computed on the
+pixels of the detector, by a last transform that is padded.
 """
 
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import next_fast_len
 
 from ptychobasis.bases.compressed_file import Compressed
 from ptychobasis.core.errors import StudyError
+from ptychobasis.core.fft_size import fast_even_size
 from ptychobasis.core.grid import Grid, centred_slices
 from ptychobasis.core.optics import Optics
 from ptychobasis.forward.waves import probe_spectrum, propagator
-from ptychobasis.reconstruction.settings import ReconstructionConfig
+from ptychobasis.reconstruction.settings import ReconstructionSettings
 
 # Chosen on silicon (92 Å) and strontium titanate (23 Å); benchmarks/grids.py measures them
 APERTURES = 3.0  # least half width of the model's patterns, in radii of the bright-field disc
-SCATTERED = 0.985  # electrons that must be within it,
-PROBE = 0.993  # and share of the probe that the window must hold at the depth of every slice
+SCATTERED = 0.985  # least share of the electrons within this half width
+PROBE = 0.993  # least share of the probe within the window, at the depth of every slice
 
 
-def model_grids(data: Compressed, settings: ReconstructionConfig) -> tuple[Grid, Grid]:
-    """Grids of the model's patterns and of its waves.
+def forward_grids(data: Compressed, settings: ReconstructionSettings) -> tuple[Grid, Grid]:
+    """Choose the grids of the forward model's patterns and of its waves.
+
+    Args:
+        data: Numbers that were stored, with their optics.
+        settings: Keys of the configuration.
 
     Returns:
         The detector's window with the pixels of the patterns, and the window of the waves
         with the same sampling.
 
     Raises:
-        StudyError: the window asked for is larger than the detector's.
+        StudyError: The window asked for is larger than the detector's.
     """
     detector = data.optics.detector
     if settings.model_pixels == "auto":
@@ -50,30 +54,29 @@ def model_grids(data: Compressed, settings: ReconstructionConfig) -> tuple[Grid,
     return detector, Grid(shape, detector.sampling)
 
 
-def start_optics(data: Compressed, settings: ReconstructionConfig) -> Optics:
-    """Optics of the data, with the defocus that the reconstruction is to start from."""
+def start_optics(data: Compressed, settings: ReconstructionSettings) -> Optics:
+    """Optics of the data, with the defocus at which the reconstruction starts."""
     if settings.probe_defocus_angstrom is None:
         return data.optics
     return replace(data.optics, defocus=settings.probe_defocus_angstrom)
 
 
-def _foci(data: Compressed, settings: ReconstructionConfig) -> list[Optics]:
-    """The optics that the start and a search of the focus may have, at their ends."""
+def _foci(data: Compressed, settings: ReconstructionSettings) -> list[Optics]:
+    """Optics with the smallest, the middle and the largest defocus of a search."""
     optics, reach = start_optics(data, settings), settings.focus_search_angstrom
     return [replace(optics, defocus=optics.defocus + sign * reach) for sign in (-1, 0, 1)]
 
 
 def fewest_pixels(optics: Optics, scattering: NDArray[np.floating] | None) -> tuple[int, int]:
-    """Pixels (y, x) of patterns that hold all that a model need follow.
+    """Pixels (y, x) of the smallest patterns that the forward model may have.
 
     They reach to three radii of the bright-field disc, and as far as `SCATTERED` of the
-    electrons go: a sample that scatters further asks for more. Where that is beyond the
-    detector, or how far the sample scatters is not known, they are the detector's.
+    electrons go. Where that is beyond the detector, or not known, they are the detector's.
 
     Args:
-        optics: probe and detector.
-        scattering: ``(2, n)``, frequencies [1/Å] and the fraction of the incident electrons
-            that the mean pattern holds within each.
+        optics: Probe and detector.
+        scattering: Frequencies [1/Å] and the fraction of the incident electrons that the mean
+            pattern holds within each, ``(2, n)``; None where it is not known.
     """
     enough = [] if scattering is None else scattering[0][scattering[1] >= SCATTERED]
     if not len(enough):
@@ -82,23 +85,28 @@ def fewest_pixels(optics: Optics, scattering: NDArray[np.floating] | None) -> tu
 
 
 def pixels_reaching(optics: Optics, frequency: float) -> tuple[int, int]:
-    """Pixels (y, x), up to the detector's, of patterns that reach to a frequency [1/Å]."""
+    """Pixels (y, x), up to the detector's, of patterns that reach to a frequency.
+
+    Args:
+        optics: Probe and detector.
+        frequency: Frequency to be reached [1/Å].
+    """
     y, x = (
-        min(next_fast_even(2 * frequency * length), most)
+        min(fast_even_size(2 * frequency * length), most)
         for length, most in zip(optics.detector.extent, optics.detector.shape, strict=True)
     )
     return y, x
 
 
 def smallest_window(optics: Optics, detector: Grid, depths: tuple[float, ...]) -> tuple[int, int]:
-    """Pixels (y, x) of a window that holds `PROBE` of the probe at all depths.
+    """Pixels (y, x) of the smallest window that holds `PROBE` of the probe at all depths.
 
-    The probe is propagated through vacuum; both sides of the window shrink alike.
+    The probe is propagated through vacuum. Both sides of the window shrink alike.
 
     Args:
-        optics: of the probe.
-        detector: grid of the model's patterns, the largest window.
-        depths: of the slices [Å].
+        optics: Optics of the probe.
+        detector: Grid of the patterns, which is the largest window.
+        depths: Depths of the slices [Å].
     """
     spectrum = probe_spectrum(detector, optics)
     waves = (
@@ -107,7 +115,7 @@ def smallest_window(optics: Optics, detector: Grid, depths: tuple[float, ...]) -
     )
     probes = [np.fft.fftshift(np.abs(wave) ** 2) for wave in waves]
     for part in range(1, 33):
-        y, x = (min(next_fast_even(n * part / 32), n) for n in detector.shape)
+        y, x = (min(fast_even_size(n * part / 32), n) for n in detector.shape)
         middle = centred_slices(detector.shape, (y, x))
         if min(probe[middle].sum() for probe in probes) >= PROBE:
             return y, x
@@ -115,7 +123,11 @@ def smallest_window(optics: Optics, detector: Grid, depths: tuple[float, ...]) -
 
 
 def _pixels_of(detector: Grid, window: tuple[float, float]) -> tuple[int, int]:
-    """Pixels (y, x) of a window of about this size [Å] within the detector's."""
+    """Pixels (y, x) of a window of about this size [Å].
+
+    Raises:
+        StudyError: It is larger than the detector's.
+    """
     if any(own > most + 1e-9 for own, most in zip(window, detector.extent, strict=True)):
         raise StudyError(
             f"reconstruction.window_angstrom is {list(window)}; allowed: up to the detector's, "
@@ -123,8 +135,3 @@ def _pixels_of(detector: Grid, window: tuple[float, float]) -> tuple[int, int]:
         )
     y, x = (max(2, round(a / d)) for a, d in zip(window, detector.sampling, strict=True))
     return y, x
-
-
-def next_fast_even(length: float) -> int:
-    """The next even number of pixels that FFTs are fast with."""
-    return 2 * int(next_fast_len(int(np.ceil(length / 2 - 1e-6)), real=False))

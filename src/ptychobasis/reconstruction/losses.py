@@ -1,4 +1,4 @@
-"""How far predicted patterns are from what was stored."""
+"""The misfit of predicted patterns to the numbers that were stored."""
 
 from typing import Any, Literal
 
@@ -17,21 +17,22 @@ LossKind = Literal["intensity", "amplitude"]
 class CoefficientLoss:
     """Squared l2 distance between predicted and stored numbers, relative to the stored.
 
-    ``intensity``: Σ (c - c*)² / Σ c*², with the coefficients c of the predicted intensities
-    and c* the stored ones. ``amplitude``: Σ (√I - √I*)² / Σ I*, for bases that store pixels.
-    Coefficients of dark-field masks are compared with zero. Sums run over a batch; the
-    denominator is the mean of the whole scan times the batch, so that batches add up.
+    ``intensity`` is Σ (c - c*)² / Σ c*², with the coefficients c of the predicted intensities
+    and the stored ones c*. ``amplitude`` is Σ (√I - √I*)² / Σ I*, for bases that store pixels.
+    Coefficients of dark-field masks are compared with zero. Sums run over a batch. The
+    denominator is the mean of the whole scan times the size of the batch, so that the losses of
+    batches can be averaged.
 
     Args:
-        basis: of the stored numbers, on the detector.
-        coefficients: ``(positions, masks)``, what was stored.
-        shape: pixels (y, x) of the model's patterns, centred like the detector's. Stored
+        basis: Basis of the stored numbers, on the detector.
+        coefficients: Numbers that were stored, ``(positions, masks)``.
+        shape: Pixels (y, x) of the model's patterns, centred like the detector's. Stored
             pixels that lie outside are left out; masks must lie inside.
-        kind: ``intensity`` or ``amplitude``.
-        zero: masks on `shape` whose coefficients are to be zero.
+        kind: Kind of the loss, ``intensity`` or ``amplitude``.
+        zero: Masks on `shape` whose coefficients are to be zero.
 
     Raises:
-        StudyError: amplitudes are asked of masks, or a mask reaches beyond `shape`.
+        StudyError: Amplitudes are asked of masks, or a mask reaches beyond `shape`.
     """
 
     def __init__(
@@ -56,15 +57,15 @@ class CoefficientLoss:
             self._zero = _Sampler(zero)
         if kind == "amplitude":
             self._stored = self._stored.sqrt()
-        # by positions: all pixels of a large scan in double precision would fill the memory, and so
-        # would the gaps between small results that are kept while large ones come and go
+        # one position at a time, into one array: all pixels of a large scan in double precision
+        # would fill the memory
         squares = torch.empty(len(self._stored), dtype=torch.float64)
         for i, row in enumerate(self._stored):
             squares[i] = row.double().square().sum()
         self._scale = float(squares.mean())
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "CoefficientLoss":
-        """Move what is stored to the device and precision of the model."""
+        """Move the stored numbers to a device and to a real type, and return this loss."""
         self._stored = self._stored.to(device, dtype)
         for sampler in (self._basis, self._zero):
             if sampler is not None:
@@ -72,10 +73,15 @@ class CoefficientLoss:
         return self
 
     def __call__(self, intensities: torch.Tensor, batch: NDArray[np.int64]) -> torch.Tensor:
-        """Loss of ``(batch, y, x)`` intensities, the zero frequency first, at these positions."""
+        """Loss of predicted patterns.
+
+        Args:
+            intensities: Predicted patterns, ``(batch, y, x)``, the zero frequency first.
+            batch: Indices of their scan positions, ``(batch,)``.
+        """
         predicted = self._basis(intensities)
         if self.kind == "amplitude":
-            # the square root has no slope at zero, where no electron was predicted
+            # the square root has no derivative at zero, where no electron was predicted
             predicted = torch.sqrt(predicted + 1e-12)
         stored = self._stored[torch.as_tensor(batch, device=self._stored.device)]
         total = (predicted - stored).square().sum()
@@ -88,26 +94,26 @@ class CoefficientLoss:
         return self._stored.shape[1], self._zero.size if self._zero is not None else 0
 
     def curvature(self, brightest: float, density: float) -> float:
-        """About the largest second derivative by the phase, of the loss of one position.
+        """A bound of the second derivative of the loss of one position by the phase.
 
-        A change δφ changes the exit wave by at most √density |δφ| in the l2 norm, so the
-        intensities by at most 2 √(brightest density) |δφ|, and amplitudes by half that without
-        the first factor; orthonormal masks do not lengthen it.
+        A change δφ of the phase changes the exit wave by at most √density |δφ| in the l2 norm.
+        This changes the intensities by at most 2 √(brightest density) |δφ|, and the amplitudes
+        by at most √density |δφ|. Orthonormal masks do not make it larger.
 
         Args:
-            brightest: largest intensity of a pixel of the pattern.
-            density: largest intensity of the probe in a pixel of the object; 1 for changes of
-                the probe itself, which are those of the wave.
+            brightest: Largest intensity of a pixel of the pattern.
+            density: Largest intensity of the probe in a pixel of the object; 1 for a change of
+                the probe itself, which is a change of the wave.
         """
         slope = 2 * brightest * self._basis.norm() ** 2 if self.kind == "intensity" else 1.0
         return 4 * slope * density / self._scale
 
 
 class _Sampler:
-    """A basis applied to uncentred patterns in torch.
+    """A basis as a function of patterns in torch, the zero frequency first.
 
-    Pixels are looked up in the order of memory. Then they are multiplied with a matrix or,
-    if it is sparse, its entries are weighted and summed up by masks (`_rows`).
+    Pixels are looked up in the order of memory. Then they are multiplied with the matrix of the
+    masks. If that is sparse, pixels are weighted with its entries and summed up for each mask.
     """
 
     def __init__(self, basis: Basis) -> None:
@@ -138,7 +144,7 @@ class _Sampler:
             self._pixels = self._pixels.to(device)
 
     def norm(self) -> float:
-        """Spectral norm of the masks; 1 for pixels and for bins."""
+        """Spectral norm of the matrix of the masks; 1 for pixels and for bins."""
         if self._weights is None or self._rows is not None:
             return 1.0
         return float(torch.linalg.matrix_norm(self._weights, 2))
@@ -157,7 +163,10 @@ class _Sampler:
 def _within(
     basis: Basis, coefficients: NDArray[np.float32], shape: tuple[int, int]
 ) -> tuple[Basis, NDArray[np.float32]]:
-    """Restrict a basis to a smaller pattern; only a basis of pixels may lose some."""
+    """Restrict a basis and its coefficients to a smaller pattern.
+
+    Only a basis of pixels may lose some.
+    """
     if basis.matrix is None:
         old = basis.support.shape
         inside = np.zeros(old, bool)

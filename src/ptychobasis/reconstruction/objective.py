@@ -1,4 +1,4 @@
-"""What a reconstruction minimises: the forward model on its grids, the loss and the probe."""
+"""The objective of a reconstruction: the misfit of what the forward model predicts."""
 
 import logging
 from dataclasses import dataclass, replace
@@ -11,16 +11,16 @@ from ptychobasis.bases.compressed_file import Compressed
 from ptychobasis.bases.detectors import dark_field
 from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
-from ptychobasis.forward.layout import place_windows
-from ptychobasis.forward.multislice import Multislice, Slope
+from ptychobasis.forward.layout import lay_out_scan
+from ptychobasis.forward.multislice import Gradients, Multislice
 from ptychobasis.forward.waves import crop_probe, probe_spectrum, within_aperture
 from ptychobasis.reconstruction.counting import count, illumination
-from ptychobasis.reconstruction.grids import model_grids, start_optics
+from ptychobasis.reconstruction.grids import forward_grids, start_optics
 from ptychobasis.reconstruction.losses import CoefficientLoss
 from ptychobasis.reconstruction.processes import ALONE, Team
 from ptychobasis.reconstruction.regularisation import Regulariser, Scales
-from ptychobasis.reconstruction.result_file import Counts
-from ptychobasis.reconstruction.settings import ReconstructionConfig
+from ptychobasis.reconstruction.result_file import Counting
+from ptychobasis.reconstruction.settings import ReconstructionSettings
 
 log = logging.getLogger(__name__)
 
@@ -28,132 +28,137 @@ _OVERSHOOT = 2.0  # steps times the curvature's bound; up to 3 worked for all th
 
 
 @dataclass(frozen=True)
-class Problem:
-    """What is to be minimised.
+class Objective:
+    """What a reconstruction minimises, and what bounds its steps.
 
     Attributes:
-        model: the forward model.
-        loss: of its patterns.
-        optics: of the probe at the start.
-        detector: grid of the patterns.
-        aperture: ``(y, x)``, frequencies that the spectrum of a joint probe is kept within; None
-            lets it be everywhere.
-        most: change of phase per gradient beyond which steps would overshoot.
-        most_probe: change of the spectrum per gradient beyond which they would.
-        regulariser: what is done to the phase after each step.
-        counts: of knowns and unknowns.
-        team: the processes that share the work.
+        forward: Forward model.
+        loss: Loss of the patterns that it predicts.
+        optics: Optics of the probe at the start.
+        detector: Grid of the patterns.
+        aperture: Whether each frequency ``(y, x)`` of a joint probe is kept; None keeps all.
+        largest_step: Largest stable step of the phase, a change per gradient.
+        largest_probe_step: Largest stable step of the probe's spectrum.
+        regulariser: Positivity, penalties and band limit of the phase.
+        counting: Numbers of knowns and unknowns.
+        team: Processes that share the work.
     """
 
-    model: Multislice
+    forward: Multislice
     loss: CoefficientLoss
     optics: Optics
     detector: Grid
     aperture: torch.Tensor | None
-    most: float
-    most_probe: float
+    largest_step: float
+    largest_probe_step: float
     regulariser: Regulariser
-    counts: Counts
+    counting: Counting
     team: Team = ALONE
 
-    def slope(
+    def gradients(
         self, phase: torch.Tensor, spectrum: torch.Tensor, batch: NDArray[np.int64], probe: bool
-    ) -> Slope:
-        """Loss of a batch and its gradients, to which each process of the team adds its share.
+    ) -> Gradients:
+        """Loss of a batch and its gradients; each process of the team computes a share.
 
         Args:
-            phase: ``(slices, y, x)`` of the object [rad].
-            spectrum: ``(y, x)`` of the probe.
-            batch: ``(batch,)``, indices of scan positions.
-            probe: whether the gradient of the probe is wanted.
+            phase: Phase of the object, ``(slices, y, x)`` [rad].
+            spectrum: Spectrum of the probe, ``(y, x)``.
+            batch: Indices of scan positions, ``(batch,)``.
+            probe: Whether the gradient of the probe is wanted.
         """
         share = self.team.share(batch)
         if len(share):
-            slope = self.model.loss_and_gradient(phase, spectrum, share, self.loss, probe)
+            found = self.forward.loss_and_gradient(phase, spectrum, share, self.loss, probe)
         else:
             of_probe = torch.zeros_like(spectrum) if probe else None
-            slope = Slope(0.0, torch.zeros_like(phase), of_probe)
-        return slope if self.team.size == 1 else self.team.total(slope, len(share) / len(batch))
+            found = Gradients(0.0, torch.zeros_like(phase), of_probe)
+        return found if self.team.size == 1 else self.team.total(found, len(share) / len(batch))
 
     def spectrum(self, defocus: float | None = None) -> torch.Tensor:
-        """Spectrum ``(y, x)`` of the probe on the window's grid, the zero frequency first.
+        """Spectrum ``(y, x)`` of the known probe on the window's grid, the zero frequency first.
 
         Args:
-            defocus: of the probe [Å]; None takes that of the start.
+            defocus: Defocus of the probe [Å]; None takes that of the start.
         """
         optics = self.optics if defocus is None else replace(self.optics, defocus=defocus)
         whole = probe_spectrum(self.detector, optics)
-        return self.model.wave(crop_probe(whole, self.model.windows.grid.shape))
+        return self.forward.wave(crop_probe(whole, self.forward.layout.window.shape))
+
+    def keep_in_aperture(self, spectrum: torch.Tensor) -> None:
+        """Remove what a joint probe's spectrum ``(y, x)`` has outside the condenser aperture."""
+        if self.aperture is not None:
+            spectrum.mul_(self.aperture)
 
 
 def prepare(
     data: Compressed,
-    settings: ReconstructionConfig,
+    settings: ReconstructionSettings,
     device: torch.device,
     threads: int = 1,
     team: Team = ALONE,
-) -> Problem:
-    """Choose the model's grids and bring everything to the device.
+) -> Objective:
+    """Make the objective: choose grids, bring the data to the device, bound the steps.
 
     Args:
-        data: what was stored.
-        settings: how to reconstruct.
-        device: where to compute.
-        threads: for chunks that are worked on side by side, on the CPU.
-        team: the processes that share the work.
+        data: Numbers that were stored, with their basis and optics.
+        settings: Keys of the configuration.
+        device: Device that computes.
+        threads: Number of chunks that the CPU works on side by side.
+        team: Processes that share the work.
 
     Raises:
-        StudyError: settings and data do not go together.
+        StudyError: Settings and data do not go together.
     """
-    detector, window = model_grids(data, settings)
-    windows, depths = place_windows(window, data.positions), settings.slice_depths_angstrom
-    model = Multislice(
-        windows, data.optics.wavelength, np.diff(depths).tolist(), detector.shape, device=device,
+    detector, window = forward_grids(data, settings)
+    layout, depths = lay_out_scan(window, data.positions), settings.slice_depths_angstrom
+    forward = Multislice(
+        layout, data.optics.wavelength, np.diff(depths).tolist(), detector.shape, device=device,
         threads=threads,
     )  # fmt: skip
-    loss = _loss(data, settings, detector.shape)
-    optics = start_optics(data, settings)
-    whole = probe_spectrum(detector, optics)
     log.info(
         "patterns of %d x %d pixels, waves of %d x %d pixels over %.3g x %.3g Å",
         *detector.shape, *window.shape, *window.extent,
     )  # fmt: skip
-    probe = crop_probe(whole, window.shape)
-    dose = illumination(windows, probe, optics.wavelength, (0.0, *depths))
+    loss = _loss(data, settings, detector.shape).to(device, forward.real)
+    optics = start_optics(data, settings)
+    spectrum = probe_spectrum(detector, optics)
+    probe = crop_probe(spectrum, window.shape)
+    dose = illumination(layout, probe, optics.wavelength, (0.0, *depths))
+    chance = float(dose[0].max()) / len(layout)
     # a random batch puts one probe into a pixel for certain, and the others by chance
-    chance = float(dose[0].max()) / len(data.positions)
     density = float(np.abs(np.fft.ifft2(probe, norm="ortho")).max() ** 2) + chance * settings.batch
-    brightest = float(np.max(np.abs(whole) ** 2))
+    brightest = float(np.max(np.abs(spectrum) ** 2))
     scales = Scales(
         curvature=loss.curvature(brightest, chance),
         dilution=chance * settings.batch / density,
         length=1 / (4 * optics.aperture),
     )
-    return Problem(
-        model=model,
-        loss=loss.to(device, model.real),
+    return Objective(
+        forward=forward,
+        loss=loss,
         optics=optics,
         detector=detector,
         aperture=_aperture(window, optics, device) if settings.probe_band_limit else None,
-        most=_OVERSHOOT * settings.batch / loss.curvature(brightest, density),
-        most_probe=1 / loss.curvature(brightest, 1.0),  # the bound is tight: all positions see it
-        regulariser=Regulariser(settings, windows.object_grid, scales, device),
-        counts=count(
-            loss.knowns(), dose[1:], windows, optics.aperture, settings.band_limit_per_angstrom
+        largest_step=_OVERSHOOT * settings.batch / loss.curvature(brightest, density),
+        # this bound is tight: all positions see the whole probe
+        largest_probe_step=1 / loss.curvature(brightest, 1.0),
+        regulariser=Regulariser(settings, layout.object_grid, scales, device),
+        counting=count(
+            loss.knowns(), dose[1:], layout, optics.aperture, settings.band_limit_per_angstrom
         ),
         team=team,
     )
 
 
 def _aperture(window: Grid, optics: Optics, device: torch.device) -> torch.Tensor:
-    """Frequencies ``(y, x)`` within the condenser aperture, the zero frequency first."""
+    """Whether each frequency ``(y, x)`` lies within the condenser aperture, zero first."""
     return torch.as_tensor(within_aperture(window, optics)).to(device)
 
 
 def _loss(
-    data: Compressed, settings: ReconstructionConfig, shape: tuple[int, int]
+    data: Compressed, settings: ReconstructionSettings, shape: tuple[int, int]
 ) -> CoefficientLoss:
-    """The loss on patterns of a shape."""
+    """The loss of patterns with a shape (y, x)."""
     zero = None
     if settings.dark_field != "none":
         zero = dark_field(settings.dark_field, data.basis.on_shape(shape).support)

@@ -1,8 +1,8 @@
 """One reconstruction by several processes, each on a device of its own.
 
-Each process holds the whole object and works on its share of the scan positions of every batch;
-torch.distributed sums the gradients (gloo on the CPU, nccl on GPUs), after which all take the same
-step. `ptychobasis.reconstruction.job` starts them.
+Each process holds the whole object and works on its share of the scan positions of every batch.
+torch.distributed sums the gradients (gloo on the CPU, nccl on GPUs). After that all processes take
+the same step. `ptychobasis.reconstruction.task` starts them.
 """
 
 import os
@@ -18,7 +18,7 @@ import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 
-from ptychobasis.forward.multislice import Slope
+from ptychobasis.forward.multislice import Gradients
 
 
 @dataclass(frozen=True)
@@ -26,35 +26,44 @@ class Team:
     """The processes that share a reconstruction; by default this one alone.
 
     Attributes:
-        rank: number of this process.
-        size: of the team.
+        rank: Number of this process.
+        size: Number of processes.
     """
 
     rank: int = 0
     size: int = 1
 
     def share(self, batch: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The positions of a batch that are this process's; none if there are too few."""
+        """Indices of the positions of a batch that this process works on; may be none.
+
+        Args:
+            batch: Indices of all positions of the batch, ``(batch,)``.
+        """
         return np.array_split(batch, self.size)[self.rank]
 
-    def total(self, slope: Slope, weight: float) -> Slope:
-        """The sum of the slopes of all, each times its own weight; the same bits for all."""
-        parts = [torch.tensor(slope.loss, dtype=torch.float64, device=slope.phase.device)]
-        parts += [slope.phase] if slope.probe is None else [slope.phase, slope.probe]
+    def total(self, own: Gradients, weight: float) -> Gradients:
+        """Weighted sum of the losses and gradients of all processes, with the same bits for all.
+
+        Args:
+            own: Loss and gradients of this process, overwritten.
+            weight: Weight of this process.
+        """
+        parts = [torch.tensor(own.loss, dtype=torch.float64, device=own.phase.device)]
+        parts += [own.phase] if own.probe is None else [own.phase, own.probe]
         for part in parts:
             dist.all_reduce(part.mul_(weight))
-        return slope._replace(loss=float(parts[0]))
+        return own._replace(loss=float(parts[0]))
 
     def sum(self, value: float, device: torch.device) -> float:
-        """The sum of a number over all."""
+        """Sum of a number over all processes."""
         if self.size == 1:
             return value
         total = torch.tensor(value, dtype=torch.float64, device=device)
         dist.all_reduce(total)
         return float(total)
 
-    def told(self, value: Any, device: torch.device) -> Any:
-        """What the first process has, in each of them."""
+    def broadcast(self, value: Any, device: torch.device) -> Any:
+        """Give every process the value of the first one."""
         if self.size == 1:
             return value
         values = [value]
@@ -66,8 +75,16 @@ ALONE = Team()
 
 
 @contextmanager
-def joined(rank: int, devices: list[str]) -> Iterator[tuple[Team, torch.device]]:
-    """Be one of the processes that torchrun's launcher started, on the device of its rank."""
+def process_group(rank: int, devices: list[str]) -> Iterator[tuple[Team, torch.device]]:
+    """Belong to the processes that torchrun's launcher started.
+
+    Args:
+        rank: Number of this process.
+        devices: Names of the devices, one for each process.
+
+    Yields:
+        The team and the device of this process.
+    """
     device = torch.device(devices[rank])
     if device.type == "cuda":
         torch.cuda.set_device(device)
@@ -77,7 +94,11 @@ def joined(rank: int, devices: list[str]) -> Iterator[tuple[Team, torch.device]]
 
 
 def end_with(parent: int) -> None:
-    """End this process when the one that started it is gone, also if that was killed."""
+    """End this process when the one that started it is gone, also if that one was killed.
+
+    Args:
+        parent: Number of the process that started this one.
+    """
 
     def watch() -> None:
         while os.getppid() == parent:

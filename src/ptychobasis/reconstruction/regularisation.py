@@ -1,19 +1,19 @@
-"""What is known of an object before any data, applied after each step of the descent.
+"""Knowledge about the object before any data, applied after each step of the descent.
 
-A reconstruction that minimises the loss L(φ) alone takes steps of the size t along -∂L/∂φ. With a
-penalty λR(φ) each is followed by one of that penalty. For the quadratic one between slices that is
-its proximal map (Parikh and Boyd, Proximal Algorithms, 2014, section 4.2),
+A reconstruction that minimises the loss L(φ) alone takes steps of size t along -∂L/∂φ. With a
+penalty λR(φ), a step of that penalty follows each of them. For the quadratic penalty between
+slices this is the proximal map (Parikh and Boyd, Proximal Algorithms, 2014, section 4.2),
 
-    prox(φ) = argmin_p ½|p - φ|² + tλ R(p);
+    prox(φ) = argmin_p ½|p - φ|² + tλ R(p).
 
-for total variation a step along the gradient, smoothed just enough. Both are stable for every
-weight. Momentum β makes a step of t one of t / (1 - β), so that is what the penalties are given.
+For total variation it is a step along the gradient, smoothed just enough. Both are stable for every
+weight. Momentum β makes a step t as effective as t / (1 - β), so the penalties take that.
 
-λ has no unit that a user could guess: it is the weight of the configuration times what the data
-weigh. For the smoothness along the beam, a quadratic penalty, that is the loss's largest
-curvature. Total variation grows like the phase itself, so for it that is the largest gradient of
-the empty object, at which an l1 penalty leaves next to nothing (Friedman, Hastie and Tibshirani,
-J. Stat. Softw. 33 (2010) 1). Both follow the sample, the numbers stored and the size of a batch.
+A user could not guess λ. It is therefore the weight of the configuration times a scale of the
+data. For the quadratic penalty along the beam, the scale is the largest curvature of the loss.
+Total variation grows like the phase itself. Its scale is the largest gradient of the empty object,
+at which an l1 penalty leaves next to nothing (Friedman, Hastie and Tibshirani, J. Stat. Softw. 33
+(2010) 1). Both scales follow the sample, the stored numbers and the size of a batch.
 """
 
 from dataclasses import dataclass
@@ -25,18 +25,18 @@ from numpy.typing import NDArray
 
 from ptychobasis.core.grid import Grid
 from ptychobasis.forward.waves import squared_frequencies
-from ptychobasis.reconstruction.settings import ReconstructionConfig
+from ptychobasis.reconstruction.settings import ReconstructionSettings
 
 
 @dataclass(frozen=True)
 class Scales:
-    """What the data weigh.
+    """Scales of the data, by which the weights of penalties are multiplied.
 
     Attributes:
-        curvature: about the largest second derivative of the mean loss by the phase.
-        dilution: mean over the whole scan of the dose in a pixel, relative to that of a batch
-            in the pixel that it lights most.
-        length: over which differences of the phase count as large [Å].
+        curvature: Bound of the second derivative of the mean loss by the phase.
+        dilution: Mean dose of a batch in the pixel that the scan lights most, relative to the
+            largest dose that a batch puts into a pixel.
+        length: Length over which differences of the phase are measured [Å].
     """
 
     curvature: float
@@ -48,15 +48,15 @@ class Regulariser:
     """Positivity, penalties and band limit of one reconstruction.
 
     Args:
-        settings: of the reconstruction.
-        grid: shape and sampling of one slice.
-        scales: what the data weigh.
-        device: of the phase.
+        settings: Keys of the configuration.
+        grid: Shape and sampling of one slice.
+        scales: Scales of the data.
+        device: Device of the phase.
     """
 
     def __init__(
         self,
-        settings: ReconstructionConfig,
+        settings: ReconstructionSettings,
         grid: Grid,
         scales: Scales,
         device: torch.device | str = "cpu",
@@ -71,12 +71,12 @@ class Regulariser:
             self._band = torch.as_tensor(k2 <= settings.band_limit_per_angstrom**2, device=device)
 
     def __call__(self, phase: torch.Tensor, step: float, largest: float) -> None:
-        """Regularise ``(slices, y, x)`` [rad] in place.
+        """Regularise the phase in place.
 
         Args:
-            phase: after a step of the descent.
-            step: change of phase per gradient, with what momentum makes of it.
-            largest: of the absolute gradient, before the first step.
+            phase: Phase after a step of the descent, ``(slices, y, x)`` [rad].
+            step: Step t / (1 - β) of the descent, a change of phase per gradient.
+            largest: Largest absolute gradient before the first step.
         """
         if self._smoothness and len(phase) > 1:
             weight = step * self._smoothness * self._scales.curvature
@@ -92,18 +92,18 @@ class Regulariser:
 
 
 def beam_penalty(depths: tuple[float, ...]) -> NDArray[np.float64]:
-    """The matrix M of the penalty ½ φᵀMφ = ½ Σ_s (f_{s+1} - f_s)² on neighbouring slices.
+    """Matrix M of the penalty ½ φᵀMφ = ½ Σ_s (f_{s+1} - f_s)² between neighbouring slices.
 
-    f_s is the phase of slice s per thickness that it stands for, in units of their mean: a slice
-    stands for what is nearest to its depth, so that the first and the last of slices at 0, 10 and
-    20 Å hold half as much as the middle one of an even sample. The sample is taken to end as
-    far below the last slice as it begins above the first.
+    f_s is the phase of slice s, divided by its thickness in units of the mean thickness. A slice
+    stands for the part of the sample that is nearest to its depth. Of slices at 0, 10 and 20 Å the
+    first and the last are half as thick as the middle one. The sample is taken to end as far below
+    the last slice as it begins above the first.
 
     Args:
-        depths: ``(slices,)``, ascending [Å].
+        depths: Depths of the slices, ascending, ``(slices,)`` [Å].
 
     Returns:
-        ``(slices, slices)``; zero for one slice.
+        The matrix ``(slices, slices)``; zero for one slice.
     """
     borders = [0.0, *((a + b) / 2 for a, b in pairwise(depths)), depths[0] + depths[-1]]
     widths = np.diff(borders)
@@ -116,12 +116,12 @@ def beam_penalty(depths: tuple[float, ...]) -> NDArray[np.float64]:
 def smooth_along_beam(
     phase: torch.Tensor, penalty: NDArray[np.floating], weight: float
 ) -> torch.Tensor:
-    """The proximal map (1 + w M)⁻¹ φ of a quadratic penalty between slices.
+    """Apply the proximal map (1 + w M)⁻¹ φ of a quadratic penalty between slices.
 
     Args:
-        phase: ``(slices, y, x)`` [rad].
-        penalty: M, see `beam_penalty`.
-        weight: w.
+        phase: Phase φ, ``(slices, y, x)`` [rad].
+        penalty: Matrix M, see `beam_penalty`.
+        weight: Weight w.
     """
     mixing = np.linalg.inv(np.eye(len(penalty)) + weight * penalty)
     return torch.tensordot(torch.as_tensor(mixing).to(phase), phase, dims=1)
@@ -130,17 +130,18 @@ def smooth_along_beam(
 def smooth_variation(
     phase: torch.Tensor, weight: float, steps: tuple[float, ...] = (1.0, 1.0)
 ) -> torch.Tensor:
-    """A step φ - w ∂R/∂φ against the total variation of each slice, R = Σ h(|∇φ|).
+    """Take a step φ - w ∂R/∂φ against the total variation R = Σ h(|∇φ|) of each slice.
 
-    Huber's h(g) = g - ε/2 is g²/2ε below ε. With ε = 4w (a² + b²), differences along y and x
-    multiplied by a and b, w is the inverse of the largest curvature, so no weight overshoots.
-    The same step begins the dual method for the exact proximal map (Beck and Teboulle, IEEE
-    Trans. Image Process. 18 (2009) 2419), whose further steps changed no score by 0.005.
+    Huber's h(g) is g - ε/2, and g²/2ε below ε. Differences along y and x are multiplied by a
+    and b. With ε = 4w (a² + b²), w is the inverse of the largest curvature, so no weight
+    overshoots. The same step begins the dual method for the exact proximal map (Beck and
+    Teboulle, IEEE Trans. Image Process. 18 (2009) 2419). Its further steps changed no score
+    by 0.005.
 
     Args:
-        phase: ``(slices, y, x)`` [rad].
-        weight: w.
-        steps: a and b.
+        phase: Phase φ, ``(slices, y, x)`` [rad].
+        weight: Weight w.
+        steps: Factors a and b.
     """
     if weight <= 0:
         return phase
@@ -150,7 +151,7 @@ def smooth_variation(
 
 
 def _gradient(phase: torch.Tensor, steps: tuple[float, ...]) -> torch.Tensor:
-    """Differences to the next neighbour along y and x, ``(2, slices, y, x)``; 0 at the border."""
+    """Differences to the next pixel along y and x, ``(2, slices, y, x)``; 0 at the border."""
     result = phase.new_zeros((2, *phase.shape))
     torch.sub(phase[:, 1:], phase[:, :-1], out=result[0, :, :-1])
     torch.sub(phase[:, :, 1:], phase[:, :, :-1], out=result[1, :, :, :-1])

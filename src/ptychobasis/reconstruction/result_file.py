@@ -1,4 +1,4 @@
-"""The reconstruction file: what came out, how, and how fast."""
+"""The result file of a reconstruction: the object, how it was made, and how fast."""
 
 import json
 from dataclasses import asdict, dataclass, fields
@@ -29,17 +29,17 @@ class Run:
     """How a reconstruction was made.
 
     Attributes:
-        basis: name of the basis.
-        stored_values: numbers stored per pattern.
-        device: where it ran.
-        seed: of the random numbers.
-        seconds_per_epoch: mean time of one pass through the data [s].
-        processor_seconds_per_epoch: the same of all threads of the CPU, which other work on the
-            machine hardly changes; on a GPU the time that passed [s].
-        patterns_per_second: processed patterns [1/s].
-        peak_memory_bytes: most memory in use, by the first of several processes.
-        pattern_pixels: of the patterns of the model.
-        wave_pixels: of its waves.
+        basis: Name of the basis.
+        stored_values: Numbers stored per pattern.
+        device: Name of the device.
+        seed: Seed of the random numbers.
+        seconds_per_epoch: Mean time of one pass through the data [s].
+        processor_seconds_per_epoch: Mean time of all threads of the CPU [s], which other work on
+            the machine hardly changes; on a GPU the time that passed.
+        patterns_per_second: Patterns processed per time [1/s].
+        peak_memory_bytes: Largest memory in use, by the first of several processes.
+        pattern_pixels: Pixels of a pattern of the forward model.
+        wave_pixels: Pixels of a wave of the forward model.
     """
 
     basis: str
@@ -55,17 +55,17 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Counts:
-    """How many numbers a reconstruction knew and looked for.
+class Counting:
+    """How many numbers a reconstruction knew, and how many it looked for.
 
     See `ptychobasis.reconstruction.counting`.
 
     Attributes:
-        patterns: scan positions.
-        knowns: stored numbers that were compared, of all patterns.
-        zeros: coefficients of dark-field masks that were to be zero, of all patterns.
-        unknowns: well lit pixels of all slices, or what a band limit of the object leaves of them.
-        unknowns_in_band: how many of these the bright field can tell.
+        patterns: Number of scan positions.
+        knowns: Stored numbers that were compared, of all patterns.
+        zeros: Coefficients of dark-field masks that were to be zero, of all patterns.
+        unknowns: Well lit pixels of all slices, or what a band limit of the object leaves of them.
+        unknowns_in_band: Unknowns that the bright field can tell.
     """
 
     patterns: int
@@ -75,7 +75,7 @@ class Counts:
     unknowns_in_band: int
 
     def columns(self) -> dict[str, float]:
-        """What a table tells of it."""
+        """Numbers for a table, by the names of its columns."""
         return {
             "knowns": self.knowns,
             "zeros": self.zeros,
@@ -91,18 +91,17 @@ class Reconstruction:
     """A reconstructed object with its probe.
 
     Attributes:
-        phase: ``(slices, y, x)``, phase shift σV of each slice [rad].
-        probe: ``(y, x)``, wave at the entrance surface.
-        loss: ``(epochs,)``.
-        slice_depths: of each slice below the entrance surface [Å].
-        sampling: pixel size of phase and probe along (y, x) [Å].
-        origin: centre of pixel (0, 0) of the phase as (y, x) in scan coordinates [Å].
-        energy: kinetic energy of the electrons [eV].
-        semi_angle: convergence semi-angle [rad].
-        run: how it was made.
-        config: configuration that it was made with.
-        versions: of the software, filled in when the file is written.
-        counts: of knowns and unknowns; None where nobody counted.
+        phase: Phase shift σV of each slice, ``(slices, y, x)`` [rad].
+        probe: Wave at the entrance surface, ``(y, x)``.
+        loss: Mean loss of each epoch, ``(epochs,)``.
+        slice_depths: Depth of each slice below the entrance surface [Å].
+        sampling: Pixel size of phase and probe along (y, x) [Å].
+        origin: Centre of pixel (0, 0) of the phase as (y, x) in scan coordinates [Å].
+        energy: Kinetic energy of the electrons [eV].
+        run: How it was made.
+        config: Settings that it was made with.
+        versions: Versions of the software, filled in when the file is written.
+        counting: Numbers of knowns and unknowns; None where they were not counted.
     """
 
     phase: NDArray[np.float32]
@@ -112,11 +111,10 @@ class Reconstruction:
     sampling: tuple[float, float]
     origin: tuple[float, float]
     energy: float
-    semi_angle: float
     run: Run
     config: dict[str, Any]
     versions: dict[str, Any] | None = None
-    counts: Counts | None = None
+    counting: Counting | None = None
 
     @property
     def grid(self) -> Grid:
@@ -138,20 +136,19 @@ def write_reconstruction(path: str | Path, result: Reconstruction) -> None:
         file.attrs["sampling_angstrom"] = result.sampling
         file.attrs["origin_angstrom"] = result.origin
         file.attrs["energy_ev"] = result.energy
-        file.attrs["semi_angle_rad"] = result.semi_angle
         file.attrs["epochs"] = len(result.loss)
         file.attrs["config"] = json.dumps(result.config, sort_keys=True)
         file.attrs["versions"] = json.dumps(result.versions or provenance(), sort_keys=True)
         file.attrs.update(asdict(result.run))
-        if result.counts is not None:
-            file.create_group("counts").attrs.update(asdict(result.counts))
+        if result.counting is not None:
+            file.create_group("counts").attrs.update(asdict(result.counting))
 
 
 def read_reconstruction(path: str | Path) -> Reconstruction:
     """Read a reconstruction file.
 
     Raises:
-        StudyError: the file, or what is wrong in it.
+        StudyError: Something is wrong with the file.
     """
     with open_hdf5(path, FORMAT) as file:
         phase = read_array(file, "phase", ("slices", "y", "x")).astype(np.float32, copy=False)
@@ -165,11 +162,10 @@ def read_reconstruction(path: str | Path) -> Reconstruction:
             sampling=(dy, dx),
             origin=(y, x),
             energy=read_number(file, "energy_ev"),
-            semi_angle=read_number(file, "semi_angle_rad"),
             run=_read_run(file),
             config=_read_json(file, "config"),
             versions=_read_json(file, "versions"),
-            counts=_read_counts(file["counts"]) if "counts" in file else None,
+            counting=_read_counting(file["counts"]) if "counts" in file else None,
         )
 
 
@@ -188,8 +184,9 @@ def _read_run(file: Any) -> Run:
     )
 
 
-def _read_counts(group: Any) -> Counts:
-    return Counts(**{f.name: int(read_number(group, f.name, 0)) for f in fields(Counts)})
+def _read_counting(group: Any) -> Counting:
+    names = [each.name for each in fields(Counting)]
+    return Counting(**{name: int(read_number(group, name, 0)) for name in names})
 
 
 def _read_json(file: Any, key: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import logging
 import math
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,14 +13,15 @@ from tqdm import tqdm
 
 from ptychobasis.bases.compressed_file import Compressed
 from ptychobasis.compute.devices import choose_device
+from ptychobasis.compute.memory import peak_memory
 from ptychobasis.core.errors import StudyError
 from ptychobasis.reconstruction.checkpoint import Checkpoint
-from ptychobasis.reconstruction.descent import State, run_epoch, start_state
-from ptychobasis.reconstruction.focus import focus
-from ptychobasis.reconstruction.objective import Problem, prepare
+from ptychobasis.reconstruction.descent import Descent, State
+from ptychobasis.reconstruction.focus import find_focus
+from ptychobasis.reconstruction.objective import prepare
 from ptychobasis.reconstruction.processes import ALONE, Team
 from ptychobasis.reconstruction.result_file import Reconstruction, Run
-from ptychobasis.reconstruction.settings import ReconstructionConfig
+from ptychobasis.reconstruction.settings import ReconstructionSettings
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ _PATIENCE = 5  # after this many epochs
 
 def reconstruct(
     data: Compressed,
-    settings: ReconstructionConfig,
+    settings: ReconstructionSettings,
     seed: int,
     device: torch.device | None = None,
     checkpoint: Checkpoint | None = None,
@@ -43,48 +43,42 @@ def reconstruct(
 ) -> Reconstruction:
     """Find the phase of each slice whose patterns give the stored numbers.
 
-    The probe is that of aperture and defocus, at sub-pixel positions, and known unless
+    The probe is that of aperture and defocus, at sub-pixel positions. It is known unless
     `settings.probe` says otherwise. Steps are those of `ptychobasis.reconstruction.descent`.
 
     Args:
-        data: what was stored.
-        settings: how to reconstruct.
-        seed: of the start and of the order of the positions.
-        device: where to compute; None chooses by the settings.
-        checkpoint: where to keep the state; a run that was killed goes on from there and, on
-            the CPU, ends with the very bits of one that was not.
-        watch: called after each epoch with the phase and the seconds spent so far.
-        team: the processes that share the work; each calls this function and gets the result,
-            the first of them reads and writes checkpoints.
+        data: Numbers that were stored, with their basis and optics.
+        settings: Keys of the configuration.
+        seed: Seed of the start and of the order of the positions.
+        device: Device that computes; None chooses by the settings.
+        checkpoint: File of the state. A run that was killed goes on from there. On the CPU it
+            ends with the very bits of one that was not.
+        watch: Function called after each epoch with its number, the phase and the seconds spent.
+        team: Processes that share the work. Each calls this function and gets the result; the
+            first one reads and writes checkpoints.
 
     Raises:
-        StudyError: the reconstruction diverges, or settings and data do not go together.
+        StudyError: The reconstruction diverges, or settings and data do not go together.
     """
     torch.manual_seed(seed)
     device = device or choose_device(settings.device)
     with _threads_for_chunks() as threads:
-        problem = prepare(data, settings, device, threads, team)
+        descent = Descent(prepare(data, settings, device, threads, team), settings)
         content = checkpoint.load() if checkpoint is not None and team.rank == 0 else None
-        content = team.told(content, device)
-        defocus = None if content else focus(problem, settings, seed)
-        state = start_state(problem, settings, seed, defocus)
+        content = team.broadcast(content, device)
+        state = descent.start(seed, None if content else find_focus(descent, seed))
         if checkpoint is not None and content is not None:
             state.restore(content)
             log.info("going on after epoch %d, from %s", len(state.losses), checkpoint.path)
-        _run(state, problem, settings, checkpoint if team.rank == 0 else None, watch)
-    return _result(data, settings, problem, state, seed)
+        _run(descent, state, checkpoint if team.rank == 0 else None, watch)
+    return _result(data, descent, state, seed)
 
 
-def _result(
-    data: Compressed,
-    settings: ReconstructionConfig,
-    problem: Problem,
-    state: State,
-    seed: int,
-) -> Reconstruction:
+def _result(data: Compressed, descent: Descent, state: State, seed: int) -> Reconstruction:
     """What is kept of a run that came to its end."""
-    seconds, windows = state.seconds / settings.epochs, problem.model.windows
-    device, team = problem.model.device, problem.team
+    objective, settings = descent.objective, descent.settings
+    layout, device, team = objective.forward.layout, objective.forward.device, objective.team
+    seconds = state.seconds / settings.epochs
     run = Run(
         basis=data.basis.name,
         stored_values=data.basis.size,
@@ -92,29 +86,28 @@ def _result(
         seed=seed,
         seconds_per_epoch=seconds,
         processor_seconds_per_epoch=team.sum(state.processor, device) / settings.epochs,
-        patterns_per_second=len(data.positions) / seconds,
+        patterns_per_second=len(layout) / seconds,
         peak_memory_bytes=_peak_memory(device),
-        pattern_pixels=math.prod(problem.detector.shape),
-        wave_pixels=math.prod(windows.grid.shape),
+        pattern_pixels=math.prod(objective.detector.shape),
+        wave_pixels=math.prod(layout.window.shape),
     )
     return Reconstruction(
-        phase=state.phase.detach().cpu().numpy(),
-        probe=_picture(state.spectrum),
+        phase=state.phase.cpu().numpy(),
+        probe=_real_space(state.spectrum),
         loss=np.array(state.losses),
         slice_depths=tuple(settings.slice_depths_angstrom),
-        sampling=windows.grid.sampling,
-        origin=windows.origin,
+        sampling=layout.window.sampling,
+        origin=layout.origin,
         energy=data.optics.energy,
-        semi_angle=data.optics.semi_angle,
         run=run,
         config=settings.model_dump(mode="json", exclude={"checkpoint_seconds"}),
-        counts=problem.counts,
+        counting=objective.counting,
     )
 
 
 @contextmanager
 def _threads_for_chunks() -> Iterator[int]:
-    """Take torch's threads for the engine's chunks: single operations are too small for them."""
+    """Take torch's threads for the engine's chunks; single operations are too small for them."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -124,20 +117,17 @@ def _threads_for_chunks() -> Iterator[int]:
 
 
 def _run(
-    state: State,
-    problem: Problem,
-    settings: ReconstructionConfig,
-    checkpoint: Checkpoint | None,
-    watch: Watch | None,
+    descent: Descent, state: State, checkpoint: Checkpoint | None, watch: Watch | None
 ) -> None:
     """Bring the state to the last epoch."""
-    epochs, saved = settings.epochs, time.monotonic()
+    epochs, saved = descent.settings.epochs, time.monotonic()
+    on_cpu = descent.objective.forward.device.type == "cpu"
     bar = tqdm(total=epochs, initial=len(state.losses), unit="epoch",
                disable=not sys.stderr.isatty())  # fmt: skip
     with bar:
         while len(state.losses) < epochs:
-            with _timed(state, on_cpu=problem.model.device.type == "cpu"):
-                state.losses.append(run_epoch(state, problem, settings))
+            with _timed(state, on_cpu):
+                descent.epoch(state)
             _stop_if_diverged(state)
             bar.update()
             bar.set_postfix(loss=f"{state.losses[-1]:.3e}")
@@ -153,7 +143,7 @@ def _run(
 
 @contextmanager
 def _timed(state: State, on_cpu: bool) -> Iterator[None]:
-    """Add to the state's times."""
+    """Add the time that the body takes to the state."""
     wall, processor = time.perf_counter(), time.process_time()
     yield
     passed = time.perf_counter() - wall
@@ -164,10 +154,10 @@ def _timed(state: State, on_cpu: bool) -> Iterator[None]:
 def _stop_if_diverged(state: State) -> None:
     """Stop where the object explains the data worse than the empty one that it began as.
 
-    Data that an empty object explains well (a weak sample) may do so for a while: the first
-    steps are large.
+    The first steps are large. A weak sample, which an empty object explains well, may therefore
+    be explained worse for a while.
     """
-    last, epochs, start = state.losses[-1], len(state.losses), state.start or math.inf
+    last, epochs, start = state.losses[-1], len(state.losses), state.start_loss or math.inf
     grown = epochs >= _PATIENCE and last > max(_GROWTH * start, _MISFIT)
     if grown or not math.isfinite(last):
         raise StudyError(
@@ -177,8 +167,8 @@ def _stop_if_diverged(state: State) -> None:
         )
 
 
-def _picture(spectrum: torch.Tensor) -> np.ndarray:
-    """The probe in real space, centred, for the result file."""
+def _real_space(spectrum: torch.Tensor) -> np.ndarray:
+    """The probe ``(y, x)`` in real space, centred, of a spectrum."""
     return np.fft.fftshift(np.fft.ifft2(spectrum.cpu().numpy(), norm="ortho")).astype(np.complex64)
 
 
@@ -189,7 +179,4 @@ def _device_name(device: torch.device, count: int) -> str:
 
 def _peak_memory(device: torch.device) -> int:
     """Largest memory held so far [bytes], of the GPU or of this process."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else peak_memory()

@@ -7,7 +7,7 @@ from pydantic import Field
 from ptychobasis.core.section import Count, Counts, Device, Lengths, NonNegative, Positive, Section
 
 
-class ReconstructionConfig(Section):
+class ReconstructionSettings(Section):
     """From stored numbers to the phase of each slice."""
 
     slice_depths_angstrom: Annotated[tuple[NonNegative, ...], Field(min_length=1)] = (0.0,)

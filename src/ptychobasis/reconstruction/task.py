@@ -1,7 +1,7 @@
-"""The job of one reconstruction: from a compressed file to a file of its result.
+"""One reconstruction as a task: from a compressed file to a file of its result.
 
-Several processes share it where it is given several devices: torchrun's launcher then starts this
-module once for each of them, on one machine.
+On several devices several processes share it. torchrun's launcher then starts this module once for
+each of them, on one machine.
 """
 
 import json
@@ -18,32 +18,32 @@ from ptychobasis.bases.compressed_file import read_compressed
 from ptychobasis.core.errors import StudyError
 from ptychobasis.core.logs import errors_logged, start_log
 from ptychobasis.reconstruction.checkpoint import Checkpoint, fingerprint
-from ptychobasis.reconstruction.processes import ALONE, Team, end_with, joined
+from ptychobasis.reconstruction.processes import ALONE, Team, end_with, process_group
 from ptychobasis.reconstruction.result_file import write_reconstruction
 from ptychobasis.reconstruction.run import reconstruct
-from ptychobasis.reconstruction.settings import ReconstructionConfig
+from ptychobasis.reconstruction.settings import ReconstructionSettings
 
 log = logging.getLogger(__name__)
 
 
-class ReconstructionJob(BaseModel):
+class ReconstructionTask(BaseModel):
     """What a reconstruction is made from, and where it goes.
 
     Attributes:
-        compressed: file of what was stored.
-        output: file to write.
-        settings: how to reconstruct.
-        seed: of the start and of the order of the positions.
-        checkpoint: file for the state of an interrupted run; removed at the end.
-        code: digest of the code, which a checkpoint must share.
-        threads: of the CPU, for all processes together.
-        name: begins each line of the log.
-        log: file of the log.
+        compressed: File of the numbers that were stored.
+        output: File of the result.
+        settings: Keys of the configuration.
+        seed: Seed of the start and of the order of the positions.
+        checkpoint: File for the state of an interrupted run; removed at the end.
+        code: Digest of the code, which a checkpoint must share.
+        threads: Number of threads of the CPU, for all processes together.
+        name: Name of the job, which begins each line of the log.
+        log: File of the log.
     """
 
     compressed: Path
     output: Path
-    settings: ReconstructionConfig
+    settings: ReconstructionSettings
     seed: int
     checkpoint: Path
     code: str
@@ -52,11 +52,14 @@ class ReconstructionJob(BaseModel):
     log: Path | None = None
 
     def run(self, devices: list[torch.device]) -> None:
-        """Reconstruct on one device, or on each of several by a process of its own.
+        """Reconstruct on one device, or on several, each with a process of its own.
+
+        Args:
+            devices: Device of each process.
 
         Raises:
-            StudyError: the reconstruction diverges, settings and data do not go together, or
-                a process failed; what it said is in the log.
+            StudyError: The reconstruction diverges, settings and data do not go together, or
+                a process failed; its message is in the log.
         """
         if len(devices) == 1:
             self.work(devices[0])
@@ -68,7 +71,12 @@ class ReconstructionJob(BaseModel):
         _launch(len(devices), [str(os.getpid()), names, self.model_dump_json()])
 
     def work(self, device: torch.device, team: Team = ALONE) -> None:
-        """Do what is this process's; the first of the team writes the result."""
+        """Do the share of this process; the first of the team writes the result.
+
+        Args:
+            device: Device that computes.
+            team: Processes that share the work.
+        """
         torch.set_num_threads(max(1, self.threads // team.size))
         data = read_compressed(self.compressed)
         about = self.settings.model_dump(mode="json", exclude={"checkpoint_seconds"})
@@ -85,8 +93,13 @@ class ReconstructionJob(BaseModel):
 
 
 def _launch(count: int, arguments: list[str]) -> None:
-    """Start this module in some processes and wait for all."""
-    # take seconds, which jobs of one process need not spend
+    """Start this module in several processes and wait for all of them.
+
+    Args:
+        count: Number of processes.
+        arguments: Arguments of `main`.
+    """
+    # these imports take seconds, which one process alone need not spend
     from torch.distributed.elastic.multiprocessing.errors import (  # noqa: PLC0415
         ChildFailedError,
     )
@@ -103,26 +116,27 @@ def _launch(count: int, arguments: list[str]) -> None:
         max_restarts=0,
     )
     try:
-        elastic_launch(settings, sys.executable)("-m", "ptychobasis.reconstruction.job", *arguments)
+        launch = elastic_launch(settings, sys.executable)
+        launch("-m", "ptychobasis.reconstruction.task", *arguments)
     except ChildFailedError as error:
         first = error.get_first_failure()[0]
         raise StudyError(f"process {first} of {count} failed, see above") from None
 
 
 def main(parent: str, devices: str, task: str) -> None:
-    """Work as one of several processes; errors go to the log of the job.
+    """Work as one of several processes; errors go to the log of the task.
 
     Args:
-        parent: process that started them.
-        devices: JSON list of their names, one for each process.
-        task: the job as JSON.
+        parent: Number of the process that started them.
+        devices: Names of the devices, one for each process, as a JSON list.
+        task: The task as JSON.
     """
     end_with(int(parent))
-    todo, names = ReconstructionJob.model_validate_json(task), json.loads(devices)
+    todo, names = ReconstructionTask.model_validate_json(task), json.loads(devices)
     rank = int(os.environ["RANK"])
     level = logging.WARNING if rank else logging.INFO  # the first one tells how it goes
     start_log(f"{todo.name} [process {rank}]" if rank else todo.name, todo.log, level=level)
-    with errors_logged(), joined(rank, names) as (team, device):
+    with errors_logged(), process_group(rank, names) as (team, device):
         todo.work(device, team)
 
 

@@ -18,7 +18,7 @@ from ptychobasis.core.optics import Optics
 from ptychobasis.core.section import Count, Positive, Section
 from ptychobasis.data.settings import Dataset
 from ptychobasis.evaluation.settings import Evaluation
-from ptychobasis.reconstruction.settings import ReconstructionConfig
+from ptychobasis.reconstruction.settings import ReconstructionSettings
 from ptychobasis.simulation.geometry import scan_grid, simulated_optics
 from ptychobasis.simulation.settings import Crystal, Detector, Microscope, Scan, Simulation
 
@@ -40,7 +40,7 @@ class Sweep(Section):
     """Type of the stored numbers; float16 and int8 with a scale for each mask."""
     dose_electrons_per_angstrom2: Positive | None = None
     """Dose [electrons/Å²] of Poisson noise of this sweep's patterns; null: as simulated."""
-    reconstruction: ReconstructionConfig = ReconstructionConfig()
+    reconstruction: ReconstructionSettings = ReconstructionSettings()
     """Keys of the reconstruction that this sweep sets differently."""
 
 
@@ -89,7 +89,7 @@ class Study(Section):
     """Who compresses patterns."""
     sweeps: Annotated[dict[SweepName, Sweep], Field(min_length=1)]
     """What to compare: bases and sizes, by a name of your choice."""
-    reconstruction: ReconstructionConfig = ReconstructionConfig()
+    reconstruction: ReconstructionSettings = ReconstructionSettings()
     """How every sweep is reconstructed."""
     evaluation: Evaluation
     """How reconstructions are compared."""
@@ -137,7 +137,7 @@ class Study(Section):
         They are stored as float32, without a dose of their own, and with the probe, the dark
         field and the epochs of the study.
         """
-        shared = {"dark_field", "epochs", *(key for key in ReconstructionConfig.model_fields
+        shared = {"dark_field", "epochs", *(key for key in ReconstructionSettings.model_fields
                                             if key.startswith(("probe", "focus")))}  # fmt: skip
         base = self.reconstruction.model_dump(include=shared)
         found = [
@@ -189,7 +189,7 @@ class Study(Section):
             if label == size and self.sweeps[name].model_dump(exclude=aside) == own
         )
 
-    def recon(self, sweep: str) -> ReconstructionConfig:
+    def recon(self, sweep: str) -> ReconstructionSettings:
         """The reconstruction block with what `sweep` sets differently.
 
         Raises:

@@ -14,9 +14,9 @@ from ptychobasis.bases.compressed_file import Compressed
 from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
 from ptychobasis.data.dataset import read_dataset
-from ptychobasis.forward.layout import place_windows
-from ptychobasis.reconstruction.grids import model_grids
-from ptychobasis.reconstruction.settings import ReconstructionConfig
+from ptychobasis.forward.layout import lay_out_scan
+from ptychobasis.reconstruction.grids import forward_grids
+from ptychobasis.reconstruction.settings import ReconstructionSettings
 from ptychobasis.simulation.geometry import needed_size
 from ptychobasis.simulation.settings import WIDER, Crystal
 from ptychobasis.study.schema import Study
@@ -95,12 +95,12 @@ def sizes(study: Study) -> Sizes:
 
 
 def model_sizes(
-    data: Sizes, settings: ReconstructionConfig, scattering: Scattering | None
+    data: Sizes, settings: ReconstructionSettings, scattering: Scattering | None
 ) -> Model:
     """Those of the forward model, which is as large as the detector while `scattering` is None."""
     detector, window = _grids(data.optics, settings, scattering)
     slices = len(settings.slice_depths_angstrom)
-    shape = place_windows(window, data.positions).shape
+    shape = lay_out_scan(window, data.positions).shape
     return Model(slices, window.shape, math.prod(detector.shape), slices * math.prod(shape))
 
 
@@ -142,13 +142,13 @@ def read_scattering(compressed: str | Path) -> Scattering | None:
 
 @cache  # jobs of one kind share them, and Snakemake asks several times
 def _grids(
-    optics: Optics, settings: ReconstructionConfig, scattering: Scattering | None
+    optics: Optics, settings: ReconstructionSettings, scattering: Scattering | None
 ) -> tuple[Grid, Grid]:
-    """`model_grids` of data of which only this is known."""
+    """`forward_grids` of data of which only this is known."""
     nothing, basis = np.empty((0, 0), np.float32), Basis("", np.zeros((1, 1), bool))
     reach = None if scattering is None else np.array(scattering)
     data = Compressed(nothing, np.empty((0, 2)), (0, 0), basis, optics, reach)
-    return model_grids(data, settings)
+    return forward_grids(data, settings)
 
 
 def _cell(study: Study) -> tuple[float, float]:
