@@ -14,7 +14,6 @@ from ptychobasis.core.optics import Optics
 from ptychobasis.forward.waves import crop_probe, probe_spectrum, propagator
 from ptychobasis.reconstruction.grids import (
     PROBE,
-    fast_even_size,
     fewest_pixels,
     forward_grids,
     smallest_window,
@@ -106,7 +105,3 @@ def test_a_window_beyond_the_detectors_is_refused() -> None:
     settings = ReconstructionSettings(window_angstrom=(36.0, 20.0))
     with pytest.raises(StudyError, match=r"window_angstrom is \[36\.0, 20\.0\]; allowed: up to"):
         forward_grids(data(), settings)
-
-
-def test_pixels_are_even_and_fast() -> None:
-    assert [fast_even_size(n) for n in (63.2, 64, 65, 126.1, 509)] == [64, 64, 66, 128, 512]

@@ -25,11 +25,11 @@ from abtem.core.fft import fft2
 from abtem.multislice import FresnelPropagator
 from ase import Atoms
 from numpy.typing import NDArray
-from scipy.fft import next_fast_len
 from tqdm import tqdm
 
 from ptychobasis.compute.fft_plans import remembered_plans
 from ptychobasis.core.errors import StudyError
+from ptychobasis.core.fft_size import fast_even_size
 from ptychobasis.core.grid import centred_slices
 from ptychobasis.core.optics import Optics
 from ptychobasis.simulation.settings import WIDER
@@ -138,7 +138,7 @@ def scan(
     """
     height, width = (round(length / numerics.sampling) for length in optics.detector.extent)
     window = (width, height)
-    margin = np.array([_fast_size(numerics.wider * n) - n for n in window])
+    margin = np.array([fast_even_size(numerics.wider * n) - n for n in window])
     places = np.asarray(positions, float)[:, ::-1] / numerics.sampling
     starts = np.rint(places).astype(int) - np.array(window) // 2
     if starts.min() < 0 or (starts + window > potential.array.shape[1:]).any():
@@ -164,11 +164,6 @@ def scan(
         yield patterns[: done - start]
         if done * 10 // len(places) > start * 10 // len(places):
             log.info("probe %d of %d", done, len(places))
-
-
-def _fast_size(least: float) -> int:
-    """The next even number of pixels whose FFT is fast."""
-    return 2 * int(next_fast_len(math.ceil(least / 2), real=True))
 
 
 def _transmission(potential: Any, energy: float, margin: NDArray[np.int_]) -> list[Any]:
