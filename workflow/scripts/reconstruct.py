@@ -6,8 +6,8 @@ from ptychobasis.compute.devices import choose_device, leased
 from ptychobasis.core.errors import StudyError
 from ptychobasis.core.logs import script_logged
 from ptychobasis.core.seeds import derived_seed
-from ptychobasis.reconstruction.task import ReconstructionTask
 from ptychobasis.reconstruction.settings import ReconstructionSettings
+from ptychobasis.reconstruction.task import ReconstructionTask
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
