@@ -1,9 +1,12 @@
 """HDF5 files: written whole or not at all, and read with errors that name what is wrong."""
 
+import errno
 import json
 import math
+import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,7 @@ LOSSLESS = hdf5plugin.Blosc(cname="lz4", clevel=5, shuffle=hdf5plugin.Blosc.SHUF
 SMALLEST = hdf5plugin.Blosc(cname="zstd", clevel=5, shuffle=hdf5plugin.Blosc.BITSHUFFLE)
 _CHUNK_BYTES = 2**20
 _CACHE_BYTES = 2**26
+_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}  # no quotas on Windows
 _KINDS = {"fiu": "real numbers", "b": "booleans", "c": "complex numbers"}
 
 
@@ -41,12 +45,41 @@ def create_hdf5(
         kind: the attribute ``format``.
         about: what to keep beside the versions in the attribute ``provenance``, for
             instance the configuration; anything that JSON can hold.
+
+    Raises:
+        StudyError: the disk is full.
     """
-    with atomic(path) as temporary, h5py.File(temporary, "w", rdcc_nbytes=_CACHE_BYTES) as file:
-        file.attrs["format"] = kind
-        file.attrs["version"] = VERSION
-        file.attrs["provenance"] = json.dumps({**provenance(), **(about or {})}, sort_keys=True)
-        yield file
+    with atomic(path) as temporary:
+        file = h5py.File(temporary, "w", rdcc_nbytes=_CACHE_BYTES)
+        try:
+            file.attrs["format"] = kind
+            file.attrs["version"] = VERSION
+            file.attrs["provenance"] = json.dumps({**provenance(), **(about or {})}, sort_keys=True)
+            yield file
+            file.flush()
+        except BaseException as error:
+            _abandon(file)
+            number = re.search(r"errno(?: =)? (\d+)", str(error), re.IGNORECASE)
+            if number is not None and int(number[1]) in _FULL:
+                reason = os.strerror(int(number[1]))
+                raise StudyError(
+                    f"{path} cannot be written: {reason}; allowed: a disk with enough free space"
+                ) from error
+            raise
+        file.close()
+
+
+def _abandon(file: h5py.File) -> None:
+    """Close a file that will be removed, although its disk may be full.
+
+    HDF5 writes what it still holds when it closes a file. Where that fails, the process ends with
+    a segmentation fault. So the rest is written to nowhere.
+    """
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, file.id.get_vfd_handle())
+    os.close(nowhere)
+    with suppress(OSError, RuntimeError):
+        file.close()
 
 
 @contextmanager
