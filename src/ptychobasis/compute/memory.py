@@ -6,7 +6,7 @@ import sys
 def peak_memory() -> int:
     """Largest memory that this process held so far [bytes]."""
     try:
-        import resource  # noqa: PLC0415
+        import resource
     except ImportError:  # on Windows
         import psutil  # noqa: PLC0415
 
