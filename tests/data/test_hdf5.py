@@ -177,7 +177,7 @@ def filled(tmp_path: Path) -> Iterator[h5py.File]:
     ("key", "shape", "message"),
     [
         ("tabel", (2, 3), r"'tabel' is missing; allowed: \(2, 3\).*did you mean 'table'"),
-        ("group", (2, 3), "'group' is missing"),
+        ("group", (2, 3), "'group' is a group; allowed"),
         ("table", (3, 2), r"'table' has the shape \(2, 3\); allowed: \(3, 2\) of real numbers"),
         ("table", ("n",), r"'table' has the shape \(2, 3\); allowed: \(n\)"),
         ("none", ("n", 3), r"'none' has the shape \(0, 3\); allowed: \(n, 3\)"),

@@ -95,6 +95,7 @@ rule check_dataset:
         mem_mb=lambda wildcards, attempt: memory(Job("check_dataset")) * attempt,
         runtime=lambda wildcards, attempt: minutes(Job("check_dataset")) * attempt,
     params:
+        mask_flaws=STUDY.dataset.mask_flaws,
         given=given_dataset,
         code=code("check_dataset"),
     message:

@@ -13,12 +13,14 @@ from ptychobasis.bases.compress import Blocks, compress, leading_vectors, reduct
 from ptychobasis.bases.registry import build_basis
 from ptychobasis.core.logs import script_logged
 from ptychobasis.data.dataset import read_dataset
+from ptychobasis.data.flaws import flaws_of
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with script_logged(snakemake):
-    dataset = read_dataset(snakemake.input.dataset)
+    checks = json.loads(Path(snakemake.input.checks).read_text())
+    dataset = read_dataset(snakemake.input.dataset).without(flaws_of(checks))
     blocks = Blocks(scheduler=snakemake.params.scheduler)
     keys, size = snakemake.params.settings, snakemake.wildcards.size
     request = Request(
@@ -27,14 +29,13 @@ with script_logged(snakemake):
         leading_vectors=partial(leading_vectors, dataset, blocks=blocks),
         masks_file=None if keys["masks_file"] is None else Path(keys["masks_file"]),
     )
-    basis = build_basis(keys["basis"], request)
-    scattering = json.loads(Path(snakemake.input.checks).read_text())["scattering"]
+    basis = build_basis(keys["basis"], request).without(dataset.bad_pixels)
     compress(
         dataset,
         basis,
         snakemake.output.compressed,
         {"sweep": keys},
-        np.array(scattering),
+        np.array(checks["scattering"]),
         keys["store"],
         blocks,
     )

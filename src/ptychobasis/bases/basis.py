@@ -71,6 +71,30 @@ class Basis:
         support[paste] = self.support[cut]
         return replace(self, support=support)
 
+    def without(self, bad: Bool) -> "Basis":
+        """The same masks without some pixels, which then count nowhere.
+
+        Args:
+            bad: ``(y, x)``, pixels that are left out.
+
+        Raises:
+            StudyError: A mask sees nothing else.
+        """
+        if not (bad & self.support).any():
+            return self
+        kept = ~bad[self.support]
+        support = self.support & ~bad
+        if self.matrix is None:
+            return replace(self, support=support)
+        matrix = self.matrix[:, kept]
+        lost = np.flatnonzero(abs(matrix).sum(axis=1) == 0)
+        if len(lost):
+            raise StudyError(
+                f"mask {lost[0]} of '{self.name}' sees none but bad pixels; allowed: masks that "
+                "see good pixels too"
+            )
+        return replace(self, support=support, matrix=matrix)
+
 
 @dataclass(frozen=True)
 class Request:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from ptychobasis.bases.basis import Basis
-from ptychobasis.bases.compressed_file import write_compressed
+from ptychobasis.bases.compressed_file import Found, write_compressed
 from ptychobasis.bases.quantise import Store, encode
 from ptychobasis.compute.dask_workers import mapped
 from ptychobasis.core.errors import StudyError
@@ -77,7 +77,8 @@ def compress(
     """
     _check_shape(dataset, basis.support)
     stored = encode(lambda: blocks.coefficients(dataset, basis), store)
-    write_compressed(path, dataset.optics, dataset.positions, basis, stored, about, scattering)
+    found = Found(scattering, dataset.marked_pixels, dataset.marked_frames)
+    write_compressed(path, dataset.optics, dataset.positions, basis, stored, about, found)
 
 
 def leading_vectors(

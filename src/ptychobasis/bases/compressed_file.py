@@ -4,19 +4,36 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ptychobasis.bases.basis import Basis
 from ptychobasis.bases.quantise import Coefficients, decode
+from ptychobasis.core.grid import centred_slices
 from ptychobasis.core.optics import Optics
 from ptychobasis.data.blocks import create_scan, stored_bytes
 from ptychobasis.data.calibration import read_optics, read_positions, write_calibration
 from ptychobasis.data.hdf5 import LOSSLESS, SMALLEST, create_hdf5, open_hdf5, read_array, read_text
 
 FORMAT = "ptychobasis-compressed"
+
+Marks = NDArray[np.bool_] | None
+
+
+class Found(NamedTuple):
+    """What the checks of a data set found.
+
+    Attributes:
+        scattering: ``(2, n)``, see `Compressed`.
+        bad_pixels: ``(ky, kx)``, pixels that are left out.
+        bad_frames: ``(scan_y, scan_x)``, patterns that are left out when the file is read.
+    """
+
+    scattering: NDArray[np.floating] | None = None
+    bad_pixels: Marks = None
+    bad_frames: Marks = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +49,7 @@ class Compressed:
         optics: probe and detector.
         scattering: ``(2, n)``, frequencies [1/Å] and the fraction of the incident electrons
             that the mean pattern holds within each; None where it is not known.
+        bad_pixels: ``(ky, kx)``, pixels that no mask sees because they are bad; None: none.
     """
 
     coefficients: NDArray[np.float32]
@@ -40,6 +58,22 @@ class Compressed:
     basis: Basis
     optics: Optics
     scattering: NDArray[np.float64] | None = None
+    bad_pixels: NDArray[np.bool_] | None = None
+
+    def bright_or_bad(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
+        """Pixels that belong to no dark field: those that masks see, and bad ones.
+
+        Args:
+            shape: Pixels (y, x) of the pattern, centred like the detector's.
+        """
+        seen = self.basis.on_shape(shape).support
+        if self.bad_pixels is None:
+            return seen
+        old = self.bad_pixels.shape
+        inner = (min(old[0], shape[0]), min(old[1], shape[1]))
+        marked = np.zeros(shape, bool)
+        marked[centred_slices(shape, inner)] = self.bad_pixels[centred_slices(old, inner)]
+        return seen | marked
 
     @property
     def detector_pixels(self) -> int:
@@ -54,7 +88,7 @@ def write_compressed(
     basis: Basis,
     coefficients: Coefficients,
     about: Mapping[str, Any] | None = None,
-    scattering: NDArray[np.floating] | None = None,
+    found: Found | None = None,
 ) -> None:
     """Write a compressed file, block by block.
 
@@ -65,7 +99,7 @@ def write_compressed(
         basis: the masks.
         coefficients: what to store of the patterns, see `storage.encode`.
         about: what to keep in the attribute ``provenance`` beside the versions.
-        scattering: ``(2, n)``, see `Compressed`.
+        found: What the checks of the data set found.
     """
     sy, sx, _ = positions.shape
     with create_hdf5(path, FORMAT, about) as file:
@@ -79,8 +113,13 @@ def write_compressed(
             data.dims[axis].label = label
         if scale is not None:
             file.create_dataset("scale", data=scale, **SMALLEST)
-        if scattering is not None:
-            file["scattering"] = np.asarray(scattering, np.float64)
+        found = found or Found()
+        if found.scattering is not None:
+            file["scattering"] = np.asarray(found.scattering, np.float64)
+        for key in ("bad_pixels", "bad_frames"):
+            marked = getattr(found, key)
+            if marked is not None and marked.any():
+                file.create_dataset(key, data=marked, **LOSSLESS)
         write_basis(file, "basis", basis)
 
 
@@ -100,8 +139,19 @@ def read_compressed(path: str | Path) -> Compressed:
         scattering = None
         if "scattering" in file:
             scattering = read_array(file, "scattering", (2, "frequencies")).astype(np.float64)
-    coefficients = decode(stored, scale).reshape(sy * sx, basis.size)
-    return Compressed(coefficients, positions.reshape(-1, 2), (sy, sx), basis, optics, scattering)
+        pixels = _read_marks(file, "bad_pixels", optics.detector.shape)
+        frames = _read_marks(file, "bad_frames", (sy, sx))
+    coefficients, points = (
+        decode(stored, scale).reshape(sy * sx, basis.size),
+        positions.reshape(-1, 2),
+    )
+    if frames is not None:
+        coefficients, points = coefficients[~frames.ravel()], points[~frames.ravel()]
+    return Compressed(coefficients, points, (sy, sx), basis, optics, scattering, pixels)
+
+
+def _read_marks(file: Any, key: str, shape: tuple[int, int]) -> Marks:
+    return read_array(file, key, shape, "b") if key in file else None
 
 
 def bytes_of_coefficients(path: str | Path) -> int:

@@ -10,6 +10,7 @@ from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
 from ptychobasis.data.hdf5 import read_array, read_number
 
+_LONGEST = 1e5  # [Å], of a scan or a window: ten micrometres
 SIGN_CONVENTION = (
     "axes (y, x); psi(k) = sum psi(r) exp(-2 pi i k.r); transmission exp(+i sigma V); aperture "
     "phase exp(+i pi lambda k^2 defocus), defocus > 0 focuses below the entrance surface"
@@ -33,10 +34,13 @@ def read_optics(file: Any, shape: tuple[int, int]) -> Optics:
     """Read the optics of patterns of `shape` and check that the detector sees the disc."""
     energy = read_number(file, "energy_ev", 1e3, 1e7)
     semi_angle = read_number(file, "semi_angle_rad", 1e-5, 0.5)
-    defocus = read_number(file, "defocus_angstrom")
+    defocus = read_number(file, "defocus_angstrom", -1e5, 1e5)
     window = read_array(file, "detector/window_angstrom", (2,)).astype(float)
-    if window.min() <= 0:
-        raise StudyError(f"{file.filename}: 'detector/window_angstrom' must be positive lengths")
+    if window.min() <= 0 or window.max() > _LONGEST:
+        raise StudyError(
+            f"{file.filename}: 'detector/window_angstrom' is {window.tolist()}; allowed: two "
+            f"lengths up to {_LONGEST:g} Å"
+        )
     sampling = float(window[0] / shape[0]), float(window[1] / shape[1])
     optics = Optics(energy, semi_angle, defocus, Grid(shape, sampling))
     low = max(optics.detector.reciprocal_sampling)
@@ -58,5 +62,10 @@ def read_positions(file: Any, scan_shape: tuple[int, int]) -> NDArray[np.float64
         raise StudyError(
             f"{file.filename}: all 'positions' lie within {spread:.3g} Å; allowed: the positions "
             "of a scan as (y, x) in Å"
+        )
+    if spread > _LONGEST:
+        raise StudyError(
+            f"{file.filename}: the 'positions' lie up to {spread:.3g} Å apart; allowed: up to "
+            f"{_LONGEST:g} Å, as (y, x) in Å and not in another unit"
         )
     return positions

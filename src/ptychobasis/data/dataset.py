@@ -5,7 +5,7 @@ The format is described in ``docs/dataset.md``.
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
 from ptychobasis.data.blocks import Cut, ahead, create_scan, scan_cuts
 from ptychobasis.data.calibration import read_optics, read_positions, write_calibration
+from ptychobasis.data.flaws import Flaws
 from ptychobasis.data.hdf5 import (
     LOSSLESS,
     SMALLEST,
@@ -65,12 +66,44 @@ class Dataset:
         optics: probe and detector.
         positions: ``(scan_y, scan_x, 2)``, scan positions as (y, x) [Å].
         incident_electrons: what the stored patterns are divided by when they are read.
+        marked_pixels: ``(ky, kx)``, pixels that are left out; None: none.
+        marked_frames: ``(scan_y, scan_x)``, patterns that are left out; None: none.
     """
 
     path: Path
     optics: Optics
     positions: NDArray[np.float64]
     incident_electrons: float = 1.0
+    marked_pixels: NDArray[np.bool_] | None = None
+    marked_frames: NDArray[np.bool_] | None = None
+
+    @property
+    def bad_pixels(self) -> NDArray[np.bool_]:
+        """Pixels ``(ky, kx)`` that are left out; they are read as zero."""
+        if self.marked_pixels is None:
+            return np.zeros(self.optics.detector.shape, bool)
+        return self.marked_pixels
+
+    @property
+    def bad_frames(self) -> NDArray[np.bool_]:
+        """Patterns ``(scan_y, scan_x)`` that are left out; they are read as zero."""
+        if self.marked_frames is None:
+            return np.zeros(self.scan_shape, bool)
+        return self.marked_frames
+
+    def without(self, flaws: Flaws) -> "Dataset":
+        """The data set with more frames and pixels left out."""
+        pixels, frames = self.bad_pixels.copy(), self.bad_frames.copy()
+        for marks, places in ((pixels, flaws.pixels), (frames, flaws.frames)):
+            for place in places:
+                marks[place] = True
+        return replace(self, marked_pixels=pixels, marked_frames=frames)
+
+    def largest_number(self) -> float | None:
+        """The largest number that the type of the patterns holds, for integers [fraction]."""
+        with open_hdf5(self.path, FORMAT) as file:
+            kind = file["patterns"].dtype
+        return np.iinfo(kind).max / self.incident_electrons if kind.kind in "iu" else None
 
     @property
     def scan_shape(self) -> tuple[int, int]:
@@ -120,20 +153,15 @@ class Dataset:
             stored = file["patterns"]  # once: HDF5 makes a cache for each time
             for start, *scan in cuts:
                 values = self._normalised(stored[*scan, rows])
+                values = self._without_marks(values, tuple(scan), rows)
                 values = values.reshape(-1, *values.shape[2:])
                 yield slice(start, start + len(values)), values
 
     def pattern(self, i: int, j: int) -> NDArray[np.float32]:
         """The pattern ``(ky, kx)`` of row `i` and column `j` of the scan."""
         with open_hdf5(self.path, FORMAT) as file:
-            return self._normalised(file["patterns"][i, j])
-
-    def mean_pattern(self) -> NDArray[np.float32]:
-        """The mean of all patterns, ``(ky, kx)``."""
-        total = np.zeros(self.optics.detector.shape)
-        for _, block in self.blocks():
-            total += block.sum(axis=0, dtype=np.float64)
-        return (total / self.size).astype(np.float32)
+            values = self._normalised(file["patterns"][i, j])
+        return self._without_marks(values, (i, j))
 
     def _normalised(self, values: NDArray[Any]) -> NDArray[np.float32]:
         # converted here: HDF5 takes a hundred times as long for some types, like >u2
@@ -141,6 +169,15 @@ class Dataset:
         if self.incident_electrons != 1:
             fractions /= self.incident_electrons
         return fractions
+
+    def _without_marks(
+        self, values: NDArray[np.float32], scan: Any, rows: slice = slice(None)
+    ) -> NDArray[np.float32]:
+        if self.marked_pixels is not None:
+            values[..., self.marked_pixels[rows]] = 0
+        if self.marked_frames is not None:
+            values[self.marked_frames[scan]] = 0
+        return values
 
 
 def read_dataset(path: str | Path) -> Dataset:
@@ -156,9 +193,11 @@ def read_dataset(path: str | Path) -> Dataset:
         _check_complete(patterns)
         optics = read_optics(file, (ky, kx))
         positions = read_positions(file, (sy, sx))
+        pixels = _read_marks(file, "bad_pixels", (ky, kx))
+        frames = _read_marks(file, "bad_frames", (sy, sx))
         if "truth" in file:
             _find_truth(file)
-    return Dataset(Path(path), optics, positions, electrons)
+    return Dataset(Path(path), optics, positions, electrons, pixels, frames)
 
 
 def write_dataset(
@@ -221,6 +260,16 @@ def _label_axes(file: Any, optics: Optics, positions: NDArray[np.floating]) -> N
         file["patterns"].dims[axis].attach_scale(file[name])
 
 
+def _read_marks(file: Any, key: str, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
+    """What the file marks as bad, if anything."""
+    if key not in file:
+        return None
+    marks = read_array(file, key, shape, "bu").astype(bool)
+    if marks.all():
+        raise StudyError(f"{file.filename}: '{key}' marks all; allowed: some that are good")
+    return marks if marks.any() else None
+
+
 def _read_incident_electrons(patterns: Any) -> float:
     key = "incident_electrons"
     if key in patterns.attrs or patterns.dtype.kind != "f":
@@ -229,7 +278,16 @@ def _read_incident_electrons(patterns: Any) -> float:
 
 
 def _check_complete(patterns: Any) -> None:
+    """Refuse patterns of which a part was never written."""
+    if patterns.is_virtual:
+        _check_sources(patterns)
+        return
     if patterns.chunks is None:
+        if patterns.external is None and patterns.id.get_storage_size() < patterns.nbytes:
+            raise StudyError(
+                f"{patterns.file.filename}: 'patterns' was never written; allowed: a complete data "
+                "set"
+            )
         return
     pairs = zip(patterns.shape, patterns.chunks, strict=True)
     expected = math.prod(-(-length // chunk) for length, chunk in pairs)
@@ -239,6 +297,18 @@ def _check_complete(patterns: Any) -> None:
             f"{patterns.file.filename}: 'patterns' was not written to its end, {found} of "
             f"{expected} chunks are there; allowed: a complete data set"
         )
+
+
+def _check_sources(patterns: Any) -> None:
+    """Refuse a virtual data set whose sources are not all there: HDF5 would read zeros."""
+    here = Path(patterns.file.filename)
+    for source in patterns.virtual_sources():
+        path = here if source.file_name == "." else here.parent / source.file_name
+        if not path.is_file():
+            raise StudyError(
+                f"{here}: 'patterns' takes a part from '{source.file_name}', which is not there; "
+                "allowed: all files of a virtual data set beside it"
+            )
 
 
 def _find_truth(file: Any) -> tuple[tuple[float, float], tuple[float, float], float]:

@@ -24,14 +24,33 @@ VERSION = 1
 
 # read about twice and written several times as fast as zstd with bit shuffle in Blosc2, which
 # makes patterns without noise 3 to 4 % smaller and counts a half to a third of their size
-LOSSLESS = hdf5plugin.Blosc(cname="lz4", clevel=5, shuffle=hdf5plugin.Blosc.SHUFFLE)
+LOSSLESS = {
+    **hdf5plugin.Blosc(cname="lz4", clevel=5, shuffle=hdf5plugin.Blosc.SHUFFLE),
+    "fletcher32": True,  # most flipped bits would pass Blosc unseen
+}
 # for what is compared by its bytes: of six filters it made counts of any dose smallest, and
 # coefficients of any type within 6 % of the smallest
-SMALLEST = hdf5plugin.Blosc(cname="zstd", clevel=5, shuffle=hdf5plugin.Blosc.BITSHUFFLE)
+SMALLEST = {
+    **hdf5plugin.Blosc(cname="zstd", clevel=5, shuffle=hdf5plugin.Blosc.BITSHUFFLE),
+    "fletcher32": True,
+}
+# of an HDF5 file that cannot be read, by what HDF5 says
+_REASONS = {
+    "unable to lock": "is locked by a program that writes to it; allowed: a file that is closed",
+    "can't open directory": "is compressed by a filter that is not installed; allowed: filters of "
+    "h5py and hdf5plugin",
+    "required filter": "is compressed by a filter that is not installed; allowed: filters of h5py "
+    "and hdf5plugin",
+    "ermission denied": "may not be read; allowed: a file that this user may read",
+    "external": "refers to another file that is not there; allowed: a complete file",
+    "soft links": "holds a link that leads back to itself; allowed: a complete file",
+    "No space left": "does not fit the disk; allowed: more space",
+}
 _CHUNK_BYTES = 2**20
 _CACHE_BYTES = 2**26
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}  # no quotas on Windows
-_KINDS = {"fiu": "real numbers", "b": "booleans", "c": "complex numbers"}
+_KINDS = {"fiu": "real numbers", "b": "booleans", "bu": "booleans", "c": "complex numbers"}
+_MOST_BYTES = 2**36  # of a data set that is read whole
 
 
 @contextmanager
@@ -98,10 +117,16 @@ def open_hdf5(path: str | Path, kind: str) -> Iterator[h5py.File]:
             _check_format(file, kind)
             yield file
     except OSError as error:
-        raise StudyError(
-            f"{path} is truncated or damaged ({error}); allowed: a complete file of the format "
-            f"'{kind}'"
-        ) from error
+        raise StudyError(f"{path} {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with a file that cannot be read, and what is allowed."""
+    text = str(error)
+    for sign, what in _REASONS.items():
+        if sign in text:
+            return f"{what} ({text})"
+    return f"is truncated or damaged ({text}); allowed: a complete file"
 
 
 def read_numbers(
@@ -151,8 +176,14 @@ def find_array(file: Any, key: str, shape: Sequence[int | str], kinds: str = "fi
     """
     where = f"{file.filename}: the data set '{key}'"
     allowed = f"({', '.join(map(str, shape))}) of {_KINDS[kinds]}"
-    item = file.get(key)
+    try:
+        item = file.get(key)
+    except RuntimeError as error:  # of links that lead back to themselves
+        raise StudyError(f"{where} {_reason(error)}") from error
     if not isinstance(item, h5py.Dataset):
+        if item is not None or file.get(key, getlink=True) is not None:
+            what = "is a group" if item is not None else "is a link that leads nowhere"
+            raise StudyError(f"{where} {what}; allowed: {allowed}")
         raise StudyError(f"{where} is missing; allowed: {allowed}{nearest(key, file)}")
     fits = len(item.shape) == len(shape) and all(
         have > 0 if isinstance(want, str) else have == want
@@ -167,7 +198,14 @@ def find_array(file: Any, key: str, shape: Sequence[int | str], kinds: str = "fi
 
 def read_array(file: Any, key: str, shape: Sequence[int | str], kinds: str = "fiu") -> NDArray[Any]:
     """Read a data set of finite values; see `find_array`."""
-    values = np.asarray(find_array(file, key, shape, kinds)[()])
+    item = find_array(file, key, shape, kinds)
+    if item.size * item.dtype.itemsize > _MOST_BYTES:
+        raise StudyError(
+            f"{file.filename}: the data set '{key}' claims the shape {item.shape}, "
+            f"{item.size * item.dtype.itemsize / 2**30:.0f} GiB; allowed: up to "
+            f"{_MOST_BYTES / 2**30:.0f} GiB"
+        )
+    values = np.asarray(item[()])
     if not np.isfinite(values).all():
         raise StudyError(
             f"{file.filename}: the data set '{key}' holds NaN or infinite values; allowed: "
@@ -182,6 +220,10 @@ def _check_format(file: Any, kind: str) -> None:
     if found != kind:
         raise StudyError(f"{file.filename}: the attribute 'format' is {found!r}; allowed: '{kind}'")
     number = read_number(file, "version")
+    if number != round(number) or number < 1:
+        raise StudyError(
+            f"{file.filename}: the attribute 'version' is {number:g}; allowed: 1 to {VERSION}"
+        )
     if number > VERSION:
         raise StudyError(
             f"{file.filename}: version {number:g} of '{kind}' is newer than this program; allowed: "

@@ -10,3 +10,5 @@ class Dataset(Section):
 
     file: Path | None = None
     """A ready dataset.h5; then crystal, microscope, scan, detector and simulation are left out."""
+    mask_flaws: bool = False
+    """Leave out bad frames and pixels that the checks find, in place of refusing the data set."""

@@ -161,5 +161,5 @@ def _loss(
     """The loss of patterns with a shape (y, x)."""
     zero = None
     if settings.dark_field != "none":
-        zero = dark_field(settings.dark_field, data.basis.on_shape(shape).support)
+        zero = dark_field(settings.dark_field, data.bright_or_bad(shape))
     return CoefficientLoss(data.basis, data.coefficients, shape, settings.loss, zero)
