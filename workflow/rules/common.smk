@@ -6,6 +6,7 @@ from ptychobasis.core.errors import StudyError
 from ptychobasis.study import parameters
 from ptychobasis.study import resources as model
 from ptychobasis.study.code_digest import code_digest, share_package
+from ptychobasis.study.layers import workflow_keys
 from ptychobasis.study.load import load_study
 from ptychobasis.study.outside import fingerprint
 from ptychobasis.study.paths import Paths
@@ -13,6 +14,7 @@ from ptychobasis.study.resources import Job
 from ptychobasis.study.sizes import read_scattering
 
 try:
+    config = workflow_keys(workflow, config)  # scripts are given the same
     STUDY = load_study(
         config, " + ".join(map(str, workflow.configfiles)) or "config", checked=UNPACKED
     )

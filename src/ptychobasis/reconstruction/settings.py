@@ -4,15 +4,29 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ptychobasis.core.section import Count, Counts, Device, Lengths, NonNegative, Positive, Section
+from ptychobasis.core.section import (
+    Batch,
+    Count,
+    Defocus,
+    Depth,
+    Device,
+    Frequency,
+    Lengths,
+    Section,
+    Side,
+)
+
+Weight = Annotated[float, Field(ge=0, le=1000)]
 
 
 class ReconstructionSettings(Section):
     """From stored numbers to the phase of each slice."""
 
-    slice_depths_angstrom: Annotated[tuple[NonNegative, ...], Field(min_length=1)] = (0.0,)
+    slice_depths_angstrom: Annotated[tuple[Depth, ...], Field(min_length=1, max_length=500)] = (
+        0.0,
+    )
     """Depths of the slices below the entrance surface, ascending [Å]."""
-    model_pixels: Literal["auto"] | Counts | None = "auto"
+    model_pixels: Literal["auto"] | Side | None = "auto"
     """Pixels (y, x) of the model's patterns; auto: those that the sample scatters to; null: all."""
     window_angstrom: Literal["auto"] | Lengths | None = "auto"
     """Window (y, x) of the model's waves [Å]; auto: what holds the probe; null: the detector's."""
@@ -22,31 +36,31 @@ class ReconstructionSettings(Section):
     """Masks outside the stored ones whose coefficients are to be zero."""
     epochs: Count = 30
     """Visits of every scan position."""
-    batch: Count = 32
+    batch: Batch = 32
     """Scan positions per step."""
-    step_rad: Positive = 0.2
+    step_rad: Annotated[float, Field(ge=1e-5, le=3.2)] = 0.2
     """Largest change of phase by the first step [rad]; decays as half a cosine."""
     positivity: bool = True
     """Keep the phase at or above zero after each step."""
-    smoothness_along_beam: NonNegative = 0.0
+    smoothness_along_beam: Weight = 0.0
     """Weight of the difference of neighbouring slices, relative to that of the data; 0: none."""
-    total_variation: NonNegative = 0.003
+    total_variation: Weight = 0.003
     """Weight of the phase's slope within each slice, relative to that of the data; 0: none."""
-    band_limit_per_angstrom: Positive | None = None
+    band_limit_per_angstrom: Frequency | None = None
     """Frequency beyond which the phase is zeroed after each step [1/Å]; null: none."""
     probe: Literal["known", "joint"] = "known"
     """Whether the probe is that of the optics, or optimised together with the object."""
-    probe_defocus_angstrom: float | None = None
+    probe_defocus_angstrom: Defocus | None = None
     """Defocus of the probe at the start [Å]; null: the data set's."""
-    focus_search_angstrom: NonNegative = 0.0
+    focus_search_angstrom: Annotated[float, Field(ge=0, le=1e4)] = 0.0
     """Search the defocus this far around that of the start first [Å]; 0: do not."""
-    probe_step: Positive = 0.02
+    probe_step: Annotated[float, Field(ge=1e-5, le=1)] = 0.02
     """Largest change of a joint probe's spectrum by its first step, as a share of its maximum."""
-    probe_start_epoch: Annotated[int, Field(ge=0)] = 20
+    probe_start_epoch: Annotated[int, Field(ge=0, le=10_000)] = 20
     """Epochs before a joint probe starts to change."""
     probe_band_limit: bool = True
     """Keep a joint probe's spectrum within the condenser aperture."""
-    checkpoint_seconds: NonNegative = 30.0
+    checkpoint_seconds: Annotated[float, Field(ge=0, le=86_400)] = 30.0
     """Time between checkpoints [s]; a reconstruction that was killed goes on from the last."""
     device: Device = "auto"
     """Where to compute; auto takes a GPU where there is one."""

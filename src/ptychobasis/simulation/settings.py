@@ -5,23 +5,37 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ptychobasis.core.section import Count, Counts, Device, Lengths, NonNegative, Positive, Section
+from ptychobasis.core.section import (
+    Batch,
+    Count,
+    Defocus,
+    Depth,
+    Device,
+    Dose,
+    Lengths,
+    Section,
+    Side,
+)
 
 WIDER = 1.15  # windows of the waves over those of the detector, see benchmarks/simulation.py
+
+
+MillerIndex = Annotated[int, Field(ge=-20, le=20)]
+Element = Annotated[str, Field(max_length=40)]
 
 
 class Dislocation(Section):
     """A 60° dislocation in silicon, split into 30° and 90° partials and seen end-on."""
 
-    lattice_constant_angstrom: Positive = 5.431
+    lattice_constant_angstrom: Annotated[float, Field(ge=5.38, le=5.48)] = 5.431
     """Lattice constant a of silicon [Å]."""
-    partial_separation: Count = 4
+    partial_separation: Annotated[int, Field(ge=1, le=100)] = 4
     """Width of the stacking fault between the partials, in glide distances a √6 / 4."""
-    line_period: Count = 2
+    line_period: Annotated[int, Field(ge=1, le=100)] = 2
     """Repeats a / √2 along the line that relax together; 2 lets the cores dimerise."""
-    relax_radius_angstrom: Positive = 25.0
+    relax_radius_angstrom: Annotated[float, Field(ge=2, le=200)] = 25.0
     """Atoms nearer than this to the fault are relaxed [Å]."""
-    force_tolerance_ev_per_angstrom: Positive = 0.01
+    force_tolerance_ev_per_angstrom: Annotated[float, Field(ge=1e-4, le=1)] = 0.01
     """Largest force left on a relaxed atom [eV/Å]."""
     size_angstrom: Lengths | None = None
     """Size of the block along (y, x) [Å]; null fits scan and window."""
@@ -32,7 +46,7 @@ class CrystalFile(Section):
 
     path: Path
     """CIF or any other structure file that ASE reads."""
-    zone_axis: tuple[int, int, int] = (0, 0, 1)
+    zone_axis: tuple[MillerIndex, MillerIndex, MillerIndex] = (0, 0, 1)
     """Direction [u, v, w] of the crystal along the beam."""
     size_angstrom: Lengths | None = None
     """Size of the block along (y, x) [Å]; null tiles the cell until scan and window fit."""
@@ -41,13 +55,13 @@ class CrystalFile(Section):
 class Substitution(Section):
     """Sites of one element that hold another one, at random: an alloy, or a layer of it."""
 
-    element: str
+    element: Element
     """Element that is put in."""
-    replaces: str
+    replaces: Element
     """Element that is taken out."""
     share: Annotated[float, Field(gt=0, le=1)]
     """Share of the sites that are replaced, chosen by the seed."""
-    depth_angstrom: tuple[NonNegative, Positive] | None = None
+    depth_angstrom: tuple[Depth, Depth] | None = None
     """Depths from, to below the entrance surface where sites are replaced [Å]; null: all."""
 
 
@@ -67,22 +81,27 @@ class Crystal(Section):
 class Microscope(Section):
     """What forms the probe."""
 
-    voltage_kv: Annotated[float, Field(ge=1, le=3000)]
+    voltage_kv: Annotated[float, Field(ge=5, le=3000)]
     """Accelerating voltage [kV]."""
-    semi_angle_mrad: Annotated[float, Field(gt=0, le=200)]
+    semi_angle_mrad: Annotated[float, Field(ge=0.1, le=150)]
     """Convergence semi-angle [mrad]."""
-    defocus_angstrom: float = 0.0
+    defocus_angstrom: Defocus = 0.0
     """Distance of the focus below the entrance surface [Å]; > 0 is underfocus."""
+
+
+Points = Annotated[int, Field(ge=1, le=4096)]
+Step = Annotated[float, Field(ge=0.01, le=500)]
+Offset = Annotated[float, Field(ge=-1000, le=1000)]
 
 
 class Scan(Section):
     """Where the probe stands."""
 
-    shape: Counts
+    shape: tuple[Points, Points]
     """Scan positions along (y, x)."""
-    step_angstrom: Lengths = (1.0, 1.0)
+    step_angstrom: tuple[Step, Step] = (1.0, 1.0)
     """Distance between neighbouring positions along (y, x) [Å]."""
-    centre_angstrom: tuple[float, float] | None = None
+    centre_angstrom: tuple[Offset, Offset] | None = None
     """Centre of the scan (y, x), from the centre of the crystal [Å]; null is [0, 0]."""
 
 
@@ -91,33 +110,33 @@ class Detector(Section):
 
     window_angstrom: Lengths
     """Real-space window along (y, x) [Å]; one detector pixel is 1 / window [1/Å]."""
-    pixels: Counts
+    pixels: Side
     """Detector pixels along (y, x)."""
 
 
 class FrozenPhonons(Section):
     """Thermal motion, as an average over still pictures."""
 
-    configurations: Count = 1
+    configurations: Annotated[int, Field(ge=1, le=1000)] = 1
     """Independent sets of displaced atoms that each pattern is the mean of."""
-    sigma_angstrom: dict[str, NonNegative]
+    sigma_angstrom: dict[str, Annotated[float, Field(ge=0, le=0.5)]]
     """Root mean square displacement along one axis of each element [Å]; 0 holds it still."""
 
 
 class Simulation(Section):
     """How abTEM computes the patterns."""
 
-    sampling_angstrom: Positive
+    sampling_angstrom: Annotated[float, Field(ge=0.005, le=1)]
     """Pixel of the simulated wave [Å]; a whole number of them fills the window."""
-    slice_thickness_angstrom: Positive = 2.0
+    slice_thickness_angstrom: Annotated[float, Field(ge=0.1, le=10)] = 2.0
     """Thickness of a slice of the simulated potential [Å]."""
     parametrization: Literal["lobato", "kirkland", "peng"] = "lobato"
     """Parametrization of the atomic potentials."""
     frozen_phonons: FrozenPhonons
     """Thermal motion."""
-    dose_electrons_per_angstrom2: Positive | None = None
+    dose_electrons_per_angstrom2: Dose | None = None
     """Dose [electrons/Å²] of Poisson noise; null leaves the patterns free of noise."""
-    batch: Count = 16
+    batch: Batch = 16
     """Probes that are propagated together."""
     device: Device = "auto"
     """Where to compute; auto takes a GPU where there is one."""

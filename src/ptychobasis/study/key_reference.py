@@ -12,11 +12,24 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from ptychobasis.study.explain import fields_of, in_words, shown
 from ptychobasis.study.schema import Study
-from ptychobasis.study.yaml_source import fields_of, shown
 
 BEGIN = "<!-- keys: written by python -m ptychobasis.study.key_reference -->"
 END = "<!-- end of keys -->"
+# what a file says about other files, beside the keys of the study
+LAYERS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    (
+        "extends",
+        "The file that this one is laid over where it comes first; its path starts here.",
+        {"type": "string"},
+    ),
+    (
+        "replaces",
+        "Blocks that are taken from this file alone, such as [sweeps].",
+        {"type": "array", "items": {"enum": list(Study.model_fields)}},
+    ),
+)
 
 
 def schema() -> str:
@@ -24,6 +37,9 @@ def schema() -> str:
     tree = Study.model_json_schema()
     _allow_null(tree["properties"]["sweeps"])
     _allow_null(tree["$defs"]["FrozenPhonons"]["properties"]["sigma_angstrom"])
+    for block in (tree, *tree["$defs"].values()):
+        block.pop("required", None)  # an overlay holds a part, and snakemake tells what is missing
+    tree["properties"] |= {key: {"description": text} | kind for key, text, kind in LAYERS}
     return json.dumps(tree, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -86,7 +102,7 @@ def _tables(prefix: str, model: type[BaseModel], seen: set[type[BaseModel]]) -> 
         if isinstance(found, type):
             inner.append((path, found))
         else:
-            kind = _kind(properties[name])
+            kind = in_words(properties[name])
         default = "required" if field.is_required() else _default(field.default)
         lines.append(f"| `{name}` | {kind} | {default} | {field.description} |")
     title = f"`{prefix.removesuffix('.')}`" if prefix else "Top level"
@@ -104,33 +120,6 @@ def _default(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return f"`{shown(value)}`"
-
-
-def _kind(node: dict[str, Any]) -> str:
-    """A type of the JSON schema in words."""
-    match node:
-        case {"anyOf": options}:
-            text = " or ".join(_kind(option) for option in options)
-        case {"enum": options}:
-            text = ", ".join(f"`{option}`" for option in options)
-        case {"prefixItems": members}:
-            text = f"[{', '.join(_kind(member) for member in members)}]"
-        case {"type": "array", "items": entry}:
-            text = f"list of {_kind(entry)}"
-        case {"type": "object", "additionalProperties": entry}:
-            text = f"names with {_kind(entry)}"
-        case {"format": "path"}:
-            text = "path"
-        case _:
-            words = {"integer": "whole number", "boolean": "true or false", "string": "text"}
-            text = words.get(node["type"], node["type"]) + _limits(node)
-    return text
-
-
-def _limits(node: dict[str, Any]) -> str:
-    signs = {"exclusiveMinimum": ">", "minimum": "≥", "maximum": "≤"}
-    limits = [f"{sign} {node[key]:g}" for key, sign in signs.items() if key in node]
-    return f" {', '.join(limits)}" if limits else ""
 
 
 if __name__ == "__main__":

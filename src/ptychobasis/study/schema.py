@@ -15,14 +15,20 @@ from ptychobasis.bases.registry import BASES
 from ptychobasis.bases.settings import Compression
 from ptychobasis.core.errors import StudyError, nearest
 from ptychobasis.core.optics import Optics
-from ptychobasis.core.section import Count, Positive, Section
+from ptychobasis.core.section import Dose, Frequency, Section
 from ptychobasis.data.settings import Dataset
 from ptychobasis.evaluation.settings import Evaluation
 from ptychobasis.reconstruction.settings import ReconstructionSettings
 from ptychobasis.simulation.geometry import scan_grid, simulated_optics
 from ptychobasis.simulation.settings import Crystal, Detector, Microscope, Scan, Simulation
 
-SweepName = Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
+# names of folders, so no longer than what file systems take together with an ending
+SweepName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=80)]
+Size = Annotated[int, Field(ge=1, le=2**24)]
+Label = Annotated[str, Field(max_length=120)]
+
+
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 
 class Sweep(Section):
@@ -30,7 +36,7 @@ class Sweep(Section):
 
     basis: Annotated[str, Field(json_schema_extra={"enum": list(BASES)})]
     """Which masks."""
-    sizes: tuple[Count, ...] = ()
+    sizes: Annotated[tuple[Size, ...], Field(max_length=200)] = ()
     """Masks to store, or edge of the bins [px]; left out for pixels, bright-field and file."""
     complete_orders: bool = True
     """Zernike only: refuse sizes that end within a radial order."""
@@ -38,7 +44,7 @@ class Sweep(Section):
     """Basis file only: masks (masks, y, x) in a .npy file or in /masks of an HDF5 file."""
     store: Store = "float32"
     """Type of the stored numbers; float16 and int8 with a scale for each mask."""
-    dose_electrons_per_angstrom2: Positive | None = None
+    dose_electrons_per_angstrom2: Dose | None = None
     """Dose [electrons/Å²] of Poisson noise of this sweep's patterns; null: as simulated."""
     reconstruction: ReconstructionSettings = ReconstructionSettings()
     """Keys of the reconstruction that this sweep sets differently."""
@@ -49,7 +55,7 @@ class Claims(Section):
 
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.9
     """Fourier shell correlation that a sufficient number of coefficients does not fall below,"""
-    up_to_per_angstrom: Positive = 1.1
+    up_to_per_angstrom: Frequency = 1.1
     """from the start of the evaluation's band up to this frequency [1/Å]."""
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.02
     """Difference of two mean Fourier shell correlations that counts as none."""
@@ -58,9 +64,9 @@ class Claims(Section):
 class Figures(Section):
     """What is drawn."""
 
-    slice: Count = 1
+    slice: Annotated[int, Field(ge=1, le=500)] = 1
     """Slice to draw, counted from 1."""
-    compare: Annotated[tuple[str, ...], Field(min_length=1)]
+    compare: Annotated[tuple[Label, ...], Field(min_length=1, max_length=20)]
     """Reconstructions to draw side by side, as sweep/size."""
     formats: Annotated[tuple[Literal["png", "pdf", "svg"], ...], Field(min_length=1)] = ("png",)
     """File formats."""
@@ -69,9 +75,9 @@ class Figures(Section):
 class Study(Section):
     """One question asked of one sample."""
 
-    study: Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")]
+    study: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=80)]
     """Name of the study; everything it makes is in results/{study}/."""
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (1,)
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=100)] = (1,)
     """Seeds of the random numbers: everything from the phonons on is done once for each."""
     crystal: Crystal | None = None
     """The sample."""
@@ -87,7 +93,7 @@ class Study(Section):
     """Patterns from elsewhere, in place of a simulation."""
     compression: Compression = Compression()
     """Who compresses patterns."""
-    sweeps: Annotated[dict[SweepName, Sweep], Field(min_length=1)]
+    sweeps: Annotated[dict[SweepName, Sweep], Field(min_length=1, max_length=500)]
     """What to compare: bases and sizes, by a name of your choice."""
     reconstruction: ReconstructionSettings = ReconstructionSettings()
     """How every sweep is reconstructed."""

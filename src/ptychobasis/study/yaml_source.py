@@ -1,158 +1,264 @@
-"""From YAML to plain data, and from what pydantic says to one sentence for the user."""
+"""Plain data from YAML 1.2, read strictly.
 
-import json
+PyYAML cuts the text into events; what the events mean is decided here. YAML 1.1, which PyYAML's
+own loaders follow, takes ``010`` for 8 and ``1:30`` for 90, and lets the last of two equal keys
+win. Such text is refused with its line.
+"""
+
+import math
+import os
 import re
-import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
 
 from ptychobasis.core.errors import StudyError, nearest
 
-# what is allowed where pydantic reports an error of this type, with the error's context
-_ALLOWED = {
-    "greater_than": "more than {gt:g}",
-    "greater_than_equal": "{ge:g} or more",
-    "less_than_equal": "{le:g} or less",
-    "literal_error": "{expected}",
-    "int_type": "a whole number",
-    "float_type": "a number",
-    "finite_number": "a finite number",
-    "bool_type": "true or false",
-    "string_type": "text",
-    "string_pattern_mismatch": "text that matches {pattern}",
-    "path_type": "the path of a file",
-    "tuple_type": "a list such as [1, 2]",
-    "too_long": "{max_length} values",
-    "too_short": "{min_length} or more entries",
-    "dict_type": "keys with their values",
-    "model_type": "keys with their values",
+MOST_BYTES = 2**18  # the largest study that ships has 4,000
+MOST_DEPTH = 20  # blocks within blocks; the schema has 5
+MOST_VALUES = 20_000  # of a file, each alias counted as what it stands for
+MOST_DIGITS = 30  # of a number
+
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_WORDS = {
+    **dict.fromkeys(("null", "Null", "NULL", "~", ""), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), math.inf),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), -math.inf),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), math.nan),
 }
+# what versions of YAML read differently, and what to write in its place
+_AMBIGUOUS = (
+    (r"(?i:yes|no|on|off)", "true or false, or the word in quotes"),
+    (r"[-+]?0[0-9]+", "a number without leading zeros"),
+    (r"[-+]?0[box][0-9a-fA-F_]+", "a decimal number"),
+    (r"[-+]?[0-9][0-9_.]*_[0-9_.]*", "a number without _"),
+    (r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?", "a number without :, or text in quotes"),
+    (r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?", "text in quotes"),
+)
 
 
-def read(path: Path) -> Mapping[str, Any]:
+def read(path: Path) -> dict[str, Any]:
     """Read a YAML file that holds a mapping.
 
     Raises:
-        StudyError: the file is missing, no YAML or no mapping.
+        StudyError: the file is missing, no YAML, holds no mapping, or text that can be read in
+            two ways; with the number of the line.
     """
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
+    if not os.path.isfile(path):  # noqa: PTH113  (False, too, where a name is too long)
         near = nearest(path.name, (other.name for other in path.parent.glob("*.y*ml")))
-        raise StudyError(f"{path}: cannot be read; allowed: a YAML file{near}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise StudyError(f"{path}: is not YAML ({reason}); allowed: a YAML file") from error
-    if not isinstance(raw, Mapping):
+        raise StudyError(f"{path}: is no file that can be read; allowed: a YAML file{near}")
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise StudyError(
+                f"{path}: has {path.stat().st_size} bytes; allowed: up to {MOST_BYTES}"
+            )
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise StudyError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise StudyError(f"{path}, line {line}: is not UTF-8; allowed: text in UTF-8") from error
+    try:
+        raw = _Reader(text).document()
+    except _LineError as error:
+        raise StudyError(f"{path}, {error}") from error
+    if not isinstance(raw, dict):
         raise StudyError(f"{path}: holds no keys; allowed: keys with their values")
     return raw
 
 
-def prepare(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain data with numbers as in YAML 1.2 (1e5), free of what an overlay set to null.
+def from_words(value: Any) -> Any:
+    """Data in which every word that is a number, true, false or null in YAML 1.2 is one.
 
-    Only entries with names of the user's choice are dropped: sweeps, and elements of
-    ``simulation.frozen_phonons.sigma_angstrom``. Elsewhere null is a value.
+    Snakemake hands the elements of lists and blocks of ``--config`` over as words.
+
+    Raises:
+        StudyError: a word can be read in two ways.
     """
-    plain: dict[str, Any] = _numbers(raw)
-    match plain:
-        case {"sweeps": dict() as sweeps}:
-            plain["sweeps"] = _without_null(sweeps)
-    match plain:
-        case {"simulation": {"frozen_phonons": {"sigma_angstrom": dict() as sigma} as phonons}}:
-            phonons["sigma_angstrom"] = _without_null(sigma)
-    return plain
-
-
-def explain(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    """One clause per problem: dotted key, what is allowed, the nearest match."""
-    return [_clause(details, model) for details in error.errors(include_url=False)]
-
-
-def shown(value: Any) -> str:
-    """A value as a user wrote it, on one line and not longer than 40 characters."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 40 else f"{text[:37]}..."
-
-
-def fields_of(annotation: Any) -> dict[str, Any] | type[BaseModel] | None:
-    """The model that an annotation holds, ``{"*": type}`` for a mapping of any names, or None."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is dict:
-        return {"*": arguments[1]}
-    if origin is Annotated:
-        return fields_of(arguments[0])
-    if origin in (Union, types.UnionType):
-        return next((found for entry in arguments if (found := fields_of(entry))), None)
-    return None
-
-
-def _without_null(entries: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in entries.items() if value is not None}
-
-
-def _numbers(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _numbers(entry) for key, entry in value.items()}
+        return {str(key): from_words(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_numbers(entry) for entry in value]
-    if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
+        return [from_words(entry) for entry in value]
+    if not isinstance(value, str):
+        return value
+    try:
+        return _meaning(value)
+    except ValueError as error:
+        raise StudyError(f"--config: {error}") from error
+
+
+def with_exponents(value: Any, depth: int = 0) -> Any:
+    """Data from a loader of YAML 1.1, which takes numbers such as 1e5 for words.
+
+    Raises:
+        StudyError: blocks lie too deep within one another, or in themselves.
+    """
+    if depth > MOST_DEPTH:
+        raise StudyError(f"config: blocks lie within one another; allowed: {MOST_DEPTH} deep")
+    if isinstance(value, Mapping):
+        return {str(key): with_exponents(entry, depth + 1) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [with_exponents(entry, depth + 1) for entry in value]
+    if isinstance(value, str) and "e" in value.lower() and _FLOAT.fullmatch(value):
         return float(value)
     return value
 
 
-def _clause(details: ErrorDetails, model: type[BaseModel]) -> str:
-    location, kind, value = details["loc"], details["type"], details["input"]
-    key = _dotted(location)
-    if kind == "extra_forbidden":
-        allowed = _keys(location[:-1], model)
-        near = nearest(str(location[-1]), allowed)
-        return f"{key} is not a key; allowed: {', '.join(allowed)}{near}"
-    if kind == "missing" and isinstance(location[-1], int):
-        return f"{_dotted(location[:-1])} has too few values; allowed: one more"
-    if kind == "missing":
-        return f"{key} is missing; allowed: {_description(location, model)}"
-    counts = {"too_long": " has too many entries", "too_short": " has too few entries"}
-    key += counts.get(kind, f" is {shown(value)}")
-    context: dict[str, Any] = details.get("ctx", {})
-    allowed_text = _ALLOWED[kind].format(**context) if kind in _ALLOWED else details["msg"]
-    options = re.findall(r"'([^']*)'", context.get("expected", "")) if context else []
-    return f"{key}; allowed: {allowed_text}{nearest(str(value), options)}"
+class _LineError(Exception):
+    """A line of a file, and what is wrong with it."""
+
+    def __init__(self, event: Event | yaml.Mark | None, problem: str) -> None:
+        mark = event.start_mark if isinstance(event, Event) else event
+        super().__init__(f"line {mark.line + 1 if mark else 1}: {problem}")
 
 
-def _dotted(location: tuple[int | str, ...]) -> str:
-    text = ""
-    for part in location:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        elif part != "[key]":
-            text += f".{part}" if text else part
-    return text
+class _Reader:
+    """Builds the data of one document from its events."""
+
+    def __init__(self, text: str) -> None:
+        self._events = self._parsed(text)
+        self._anchors: dict[str, Any] = {}  # only of what is complete
+        self._sizes: dict[str, int] = {}  # values that each anchor stands for
+        self._values = 0
+
+    def document(self) -> Any:
+        """The only document, None where there is none."""
+        raw, documents = None, 0
+        for event in self._events:
+            if isinstance(event, DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    raise _LineError(event, "a second document begins; allowed: one")
+                raw = self._node(next(self._events), 0)
+        return raw
+
+    def _parsed(self, text: str) -> Iterator[Event]:
+        try:
+            yield from yaml.parse(text, Loader=yaml.SafeLoader)
+        except yaml.MarkedYAMLError as error:
+            problem = f"is not YAML ({error.problem or error.context})"
+            raise _LineError(error.problem_mark or error.context_mark, problem) from error
+        except yaml.reader.ReaderError as error:
+            line = text.count("\n", 0, error.position)
+            mark = yaml.Mark("", error.position, line, 0, None, None)
+            code = error.character if isinstance(error.character, int) else ord(error.character)
+            raise _LineError(mark, f"holds the control character U+{code:04X}") from error
+
+    def _node(self, event: Event, depth: int) -> Any:
+        """The data of what begins with an event; depth is the number of blocks around it."""
+        if depth > MOST_DEPTH:
+            raise _LineError(event, f"blocks lie within one another; allowed: {MOST_DEPTH} deep")
+        if isinstance(event, AliasEvent):
+            return self._alias(event)
+        before, tag = self._values, getattr(event, "tag", None)
+        self._count(event, 1)
+        if tag is not None:
+            raise _LineError(event, f"the tag {tag} is given; allowed: no tags")
+        if isinstance(event, ScalarEvent):
+            found = self._scalar(event)
+        elif isinstance(event, SequenceStartEvent):
+            found = []
+            while not isinstance(entry := next(self._events), SequenceEndEvent):
+                found.append(self._node(entry, depth + 1))
+        else:
+            found = self._mapping(depth)
+        if anchor := getattr(event, "anchor", None):
+            if anchor in self._anchors:
+                raise _LineError(event, f"the anchor &{anchor} is given a second time")
+            self._anchors[anchor], self._sizes[anchor] = found, self._values - before
+        return found
+
+    def _mapping(self, depth: int) -> dict[str, Any]:
+        own: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
+        lines: dict[str, int] = {}
+        while not isinstance(event := next(self._events), MappingEndEvent):
+            if not isinstance(event, ScalarEvent) or event.tag is not None:
+                raise _LineError(event, "a key is no plain text; allowed: a name")
+            key = event.value
+            if event.style is None:
+                self._scalar(event)
+                if key in ("", "~"):
+                    raise _LineError(event, "a key is empty; allowed: a name")
+            if key in lines:
+                raise _LineError(event, f"'{key}' is given a second time, after line {lines[key]}")
+            lines[key] = event.start_mark.line + 1
+            value = self._node(next(self._events), depth + 1)
+            if key == "<<" and event.style is None:
+                merged = self._merged(event, value)
+            else:
+                own[key] = value
+        return merged | own
+
+    def _merged(self, event: Event, value: Any) -> dict[str, Any]:
+        """What the merge key << brings; of several mappings, the first wins."""
+        blocks = value if isinstance(value, list) else [value]
+        found: dict[str, Any] = {}
+        for block in reversed(blocks):
+            if not isinstance(block, dict):
+                raise _LineError(event, "<< holds no keys; allowed: an alias of a block, as *name")
+            found |= block
+        self._count(event, len(found))
+        return found
+
+    def _alias(self, event: AliasEvent) -> Any:
+        name = event.anchor
+        if name not in self._anchors:
+            raise _LineError(
+                event, f"the alias *{name} stands before the end of its anchor &{name}, or has none"
+            )
+        self._count(event, self._sizes[name])
+        return self._anchors[name]
+
+    def _count(self, event: Event, values: int) -> None:
+        self._values += values
+        if self._values > MOST_VALUES:
+            raise _LineError(event, f"aliases and values make more than {MOST_VALUES} values")
+
+    def _scalar(self, event: ScalarEvent) -> Any:
+        if any("\ud800" <= character <= "\udfff" for character in event.value):
+            raise _LineError(event, "a character is half of a pair; allowed: whole characters")
+        if event.style is not None:  # quoted, or a block of text
+            return event.value
+        try:
+            return _meaning(event.value)
+        except ValueError as error:
+            raise _LineError(event, str(error)) from error
 
 
-def _enclosing(location: tuple[int | str, ...], model: type[BaseModel]) -> Any:
-    """The model or mapping at a location of the schema."""
-    found: Any = model
-    for part in location:
-        if isinstance(found, dict):
-            found = fields_of(found["*"])
-        elif found is not None and part in found.model_fields:
-            found = fields_of(found.model_fields[part].annotation)
-    return found
+def _meaning(word: str) -> Any:
+    """The meaning of a word without quotes in YAML 1.2 (core schema, section 10.3.2).
+
+    Raises:
+        ValueError: YAML 1.1 reads it otherwise, or it is a number of too many digits.
+    """
+    if word in _WORDS:
+        return _WORDS[word]
+    for pattern, instead in _AMBIGUOUS:
+        if re.fullmatch(pattern, word):
+            raise ValueError(f"'{_short(word)}' can be read in two ways; allowed: {instead}")
+    if not _FLOAT.fullmatch(word):
+        return word
+    if len(word) > MOST_DIGITS:
+        raise ValueError(
+            f"{_short(word)} is a number of {len(word)} characters; allowed: {MOST_DIGITS}"
+        )
+    return int(word) if _INTEGER.fullmatch(word) else float(word)
 
 
-def _keys(location: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
-    return list(_enclosing(location, model).model_fields)
-
-
-def _description(location: tuple[int | str, ...], model: type[BaseModel]) -> str:
-    found = _enclosing(location[:-1], model)
-    text = found.model_fields[str(location[-1])].description or ""
-    return text[:1].lower() + text[1:].rstrip(".")
+def _short(word: str) -> str:
+    return word if len(word) <= 40 else f"{word[:37]}..."
