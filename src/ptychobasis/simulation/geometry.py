@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from ptychobasis.core.arrays import Float, Pair
 from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
-from ptychobasis.simulation.settings import Detector, Microscope, Scan
+from ptychobasis.simulation.settings import WIDER, Detector, Microscope, Scan
 
 MARGIN = 4.0  # [Å], so that atoms beyond the window's edge still lend it their tails
 
@@ -41,10 +41,11 @@ def scan_on_crystal(scan: Scan, atoms: Atoms) -> Float:
 
 
 def needed_size(scan: Scan, detector: Detector) -> Pair:
-    """Size (y, x) of a crystal [Å] that holds the window around every scan position."""
+    """Size (y, x) of a crystal [Å] that holds the waves around every scan position."""
     shift = np.abs(scan.centre_angstrom or (0.0, 0.0))
     extent = np.ptp(scan_grid(scan).reshape(-1, 2), axis=0)
-    size = extent + np.array(detector.window_angstrom) + 2 * (shift + MARGIN)
+    window = np.array(detector.window_angstrom)
+    size = extent + np.maximum(window + 2 * MARGIN, WIDER * window) + 2 * shift
     return float(size[0]), float(size[1])
 
 

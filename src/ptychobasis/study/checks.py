@@ -1,6 +1,8 @@
 """What no single key can tell: checks between the keys of a study, made before any job."""
 
 import math
+import os
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -9,9 +11,13 @@ from ase.data import chemical_symbols
 
 from ptychobasis.bases.disc_functions import complete_zernike_orders
 from ptychobasis.bases.registry import BASES, SIZELESS
-from ptychobasis.core.errors import nearest
+from ptychobasis.core.errors import StudyError, nearest
 from ptychobasis.simulation.settings import Crystal, Substitution
-from ptychobasis.study.geometry_checks import GEOMETRY, owner
+from ptychobasis.study import comparison_checks as compared
+from ptychobasis.study import geometry_checks as geometric
+from ptychobasis.study import idle_checks as idle
+from ptychobasis.study.explain import shown
+from ptychobasis.study.geometry import elements, geometry, thickness
 from ptychobasis.study.schema import Study, Sweep
 
 # the rest of a study describes the simulation, which a ready data set replaces
@@ -22,15 +28,19 @@ _IDENTITIES = ("pixels", "bright-field")
 def problems(study: Study) -> list[str]:
     """All that does not go together, each as 'key is ...; allowed: ...'.
 
-    Checks that compute with the geometry wait until everything else is sound.
+    Checks that compute with the geometry wait until everything else is sound, and bases are built
+    last.
     """
-    stages = (
-        (_parts, _files),
-        (_seeds, _crystal, _elements, _sweeps, _labels, _slices, _losses),
-        *GEOMETRY,
-    )
-    for stage in stages:
+    for stage in _STAGES:
         found = list(dict.fromkeys(problem for check in stage for problem in check(study)))
+        if found:
+            return found
+    try:
+        shape = geometry(study)
+    except StudyError as error:
+        return [f"dataset.file: {error}"]
+    for last in _LAST:
+        found = list(dict.fromkeys(problem for each in last for problem in each(study, shape)))
         if found:
             return found
     return []
@@ -57,6 +67,18 @@ def _parts(study: Study) -> Iterator[str]:
         )
 
 
+def _names(study: Study) -> Iterator[str]:
+    """Names of folders that are taken, by this project or by Windows."""
+    if study.study == "reference":
+        yield (
+            "study is 'reference', whose folder results/reference holds published results; "
+            "allowed: another name"
+        )
+    for key, name in (("study", study.study), *((f"sweeps.{name}", name) for name in study.sweeps)):
+        if re.fullmatch(r"con|prn|aux|nul|com\d|lpt\d", name):
+            yield f"{key} is '{name}', a device of Windows; allowed: another name"
+
+
 def _files(study: Study) -> Iterator[str]:
     paths = {"dataset.file": study.dataset.file}
     if study.crystal and study.crystal.file:
@@ -64,21 +86,27 @@ def _files(study: Study) -> Iterator[str]:
     for name, sweep in study.sweeps.items():
         paths[f"sweeps.{name}.masks_file"] = sweep.masks_file
     for key, path in paths.items():
-        if path is not None and not path.is_file():
+        if path is None:
+            continue
+        odd = sorted({c for c in str(path) if c in "{}" or not c.isprintable()})
+        if odd:
             yield (
-                f"{key} is '{path}', which is no file; allowed: a path that starts at the "
-                f"folder where snakemake is run{_near_file(path)}"
+                f"{key} is {shown(str(path))}, with {' and '.join(map(repr, odd))}; allowed: a "
+                "path without braces, which Snakemake takes for wildcards, and without control "
+                "characters"
+            )
+        elif not os.path.isfile(path):  # noqa: PTH113  (False, too, where a name is too long)
+            yield (
+                f"{key} is {shown(str(path))}, which is no file; allowed: a path that starts at "
+                f"the folder where snakemake is run{_near_file(path)}"
             )
 
 
 def _near_file(path: Path) -> str:
-    folder = path.parent
-    return nearest(path.name, [p.name for p in folder.iterdir()]) if folder.is_dir() else ""
-
-
-def _seeds(study: Study) -> Iterator[str]:
-    if len(set(study.seeds)) < len(study.seeds):
-        yield f"seeds is {list(study.seeds)}; allowed: each seed once"
+    try:
+        return nearest(path.name, [other.name for other in path.parent.iterdir()])
+    except OSError:
+        return ""
 
 
 def _crystal(study: Study) -> Iterator[str]:
@@ -103,17 +131,21 @@ def _elements(study: Study) -> Iterator[str]:
     for symbol in given:
         yield from _symbol(symbol, f"{key}.{symbol} is no element")
     try:
-        elements = _elements_of(study.crystal)
+        there = elements(study.crystal)
     except Exception as error:  # ASE's readers raise whatever befalls them
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         yield (
             f"crystal.file.path cannot be read ({reason}); allowed: a structure file that ASE reads"
         )
         return
+    file = study.crystal.file
+    if file and any(file.zone_axis) and not thickness(study.crystal) > 0:
+        yield "crystal.file.path tells no unit cell; allowed: a crystal, with the edges of its cell"
+        return
     if study.crystal.substitution:
-        yield from _substitution(study.crystal, study.crystal.substitution, elements)
-        elements = elements | {study.crystal.substitution.element}
-    missing = sorted(elements - set(given))
+        yield from _substitution(study.crystal, study.crystal.substitution, there)
+        there = there | {study.crystal.substitution.element}
+    missing = sorted(there - set(given))
     if missing:
         yield (
             f"{key} lacks {', '.join(missing)}; allowed: a displacement [Å] for each element of "
@@ -127,34 +159,24 @@ def _symbol(symbol: str, what: str) -> Iterator[str]:
         yield f"{what}; allowed: chemical symbols such as Si{nearest(symbol.title(), symbols)}"
 
 
-def _substitution(crystal: Crystal, chosen: Substitution, elements: set[str]) -> Iterator[str]:
+def _substitution(crystal: Crystal, chosen: Substitution, there: set[str]) -> Iterator[str]:
     key = "crystal.substitution"
     yield from _symbol(chosen.element, f"{key}.element is '{chosen.element}', which is no element")
-    if chosen.replaces not in elements:
+    if chosen.replaces not in there:
         yield (
             f"{key}.replaces is '{chosen.replaces}'; allowed: an element of the crystal, "
-            f"{', '.join(sorted(elements))}{nearest(chosen.replaces.title(), elements)}"
+            f"{', '.join(sorted(there))}{nearest(chosen.replaces.title(), there)}"
         )
     if chosen.element == chosen.replaces:
         yield f"{key}.element is what it replaces, '{chosen.element}'; allowed: another element"
     low, high = chosen.depth_angstrom or (0.0, math.inf)
     if low >= high:
         yield f"{key}.depth_angstrom is {[low, high]}; allowed: ascending depths"
-    elif low >= _thickness(crystal):
+    elif low >= (thick := thickness(crystal)):
         yield (
             f"{key}.depth_angstrom starts at {low:g} Å; allowed: less than the crystal's "
-            f"thickness, {_thickness(crystal):.2f} Å"
+            f"thickness, {thick:.2f} Å"
         )
-
-
-def _elements_of(crystal: Crystal) -> set[str]:
-    """Elements before any substitution."""
-    if crystal.file is None:
-        return {"Si"}
-    import ase.io  # noqa: PLC0415  (takes longer than all else that reads a configuration)
-
-    (atoms,) = ase.io.iread(crystal.file.path, index=-1)
-    return set(atoms.get_chemical_symbols())
 
 
 def _sweeps(study: Study) -> Iterator[str]:
@@ -213,25 +235,12 @@ def _labels(study: Study) -> Iterator[str]:
             yield f"{key} is '{label}'; allowed: {', '.join(known)}{nearest(label, known)}"
 
 
-def _thickness(crystal: Crystal | None) -> float:
-    """Thickness [Å] where the keys tell it, else infinite."""
-    if crystal is None or crystal.dislocation is None:
-        return math.inf
-    return crystal.repeats * crystal.dislocation.lattice_constant_angstrom / math.sqrt(2)
-
-
 def _slices(study: Study) -> Iterator[str]:
-    thickness = _thickness(study.crystal)
     for name in study.sweeps:
         depths = study.recon(name).slice_depths_angstrom
-        key = owner(study, name, "slice_depths_angstrom")
         if any(above >= below for above, below in pairwise(depths)):
+            key = study.owner(name, "slice_depths_angstrom")
             yield f"{key} is {list(depths)}; allowed: ascending depths"
-        if max(depths) > thickness:
-            yield (
-                f"{key} reaches {max(depths):g} Å; allowed: up to the crystal's thickness, "
-                f"{thickness:.2f} Å"
-            )
     labels = (study.evaluation.reference, *study.figures.compare)
     drawn = {label.partition("/")[0] for label in labels} & set(study.sweeps)
     count = min((len(study.recon(name).slice_depths_angstrom) for name in drawn), default=1)
@@ -243,13 +252,25 @@ def _losses(study: Study) -> Iterator[str]:
     for name, sweep in study.sweeps.items():
         if study.recon(name).loss == "amplitude" and sweep.basis not in _IDENTITIES:
             yield (
-                f"{owner(study, name, 'loss')} is 'amplitude' for sweeps.{name}, whose masks can "
+                f"{study.owner(name, 'loss')} is 'amplitude' for sweeps.{name}, whose masks can "
                 f"give negative numbers; allowed: intensity, except for the bases "
                 f"{' and '.join(_IDENTITIES)}"
             )
         elif study.recon(name).loss == "amplitude" and study.recon(name).dark_field != "none":
             yield (
-                f"{owner(study, name, 'dark_field')} is '{study.recon(name).dark_field}' for "
+                f"{study.owner(name, 'dark_field')} is '{study.recon(name).dark_field}' for "
                 f"sweeps.{name} with the loss 'amplitude', where it would weigh nothing; allowed: "
                 "none, or the loss intensity"
             )
+
+
+_STAGES = (
+    (_parts, _files, _names),
+    (_crystal, _elements, _sweeps, _labels, _slices, _losses),
+    (idle.repeated, idle.probes, idle.regularisation, idle.motion),
+)
+_LAST = (
+    (geometric.detector, geometric.simulation, geometric.block, compared.slices),
+    (geometric.probe, compared.bands, compared.field),
+    (compared.bases,),
+)

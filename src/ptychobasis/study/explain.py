@@ -186,7 +186,7 @@ def _enclosing(location: Location, model: type[BaseModel]) -> Any:
 def _description(location: Location, model: type[BaseModel]) -> str:
     """What the key at a location means; of an entry of a list or mapping, that of the key."""
     for end in range(len(location), 0, -1):
-        found, name = _enclosing(location[: end - 1], model), location[end - 1]
-        if isinstance(found, type) and name in found.model_fields:
-            return found.model_fields[str(name)].description or ""
+        fields = getattr(_enclosing(location[: end - 1], model), "model_fields", {})
+        if location[end - 1] in fields:
+            return fields[location[end - 1]].description or ""
     return ""

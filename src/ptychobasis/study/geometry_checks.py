@@ -1,58 +1,126 @@
-"""Checks of a study's geometry: probe, detector, simulation, crystal and masks fit together."""
+"""Checks of a study's geometry: probe, detector, simulation and crystal fit together.
 
+A ready data set is held to the same as a simulation; what its sample is, its file may tell.
+"""
+
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from ptychobasis.bases.basis import Basis, Request
-from ptychobasis.bases.registry import build_basis
-from ptychobasis.core.errors import StudyError
 from ptychobasis.reconstruction.grids import APERTURES, pixels_reaching
+from ptychobasis.simulation.geometry import needed_size
+from ptychobasis.study.geometry import Geometry
+from ptychobasis.study.probe_extent import diameter, share_outside
 from ptychobasis.study.schema import Study
 
-_AXES = ("y", "x")
+AXES = ("y", "x")
+# Bright-field radii that a model's patterns must reach to. Silicon of 92 Å had, with 3.0, 2.0,
+# 1.75, 1.5, 1.3 and 1.1 of them, an FSC with the truth of 0.97, 0.96, 0.95, 0.88, 0.76 and 0.56 in
+# the band up to 0.67 1/Å, which all of these hold.
+REACH = 1.5
+OUTSIDE = 0.05  # most of the probe that may lie outside its window, on whose other side it returns
+THICKEST = 5000.0  # [Å], through which no electron of any microscope comes unscattered
+MOST_ATOMS = 1e8
+MOST_VOXELS = 2e10  # of the simulated potential, 80 GB
+MOST_NUMBERS = 1e12  # of the simulated patterns, 4 TB
+
+Check = Callable[[Study, Geometry], Iterator[str]]
 
 
-def owner(study: Study, sweep: str, key: str) -> str:
-    """The dotted key where `sweep` gets a key of its reconstruction from."""
-    own = key in study.sweeps[sweep].reconstruction.model_fields_set
-    return f"sweeps.{sweep}.reconstruction.{key}" if own else f"reconstruction.{key}"
+def where(study: Study, key: str) -> str:
+    """A key of the simulation, or the ready data set that takes its place."""
+    return key if study.dataset.file is None else f"dataset.file '{study.dataset.file}'"
 
 
-def _detector(study: Study) -> Iterator[str]:
-    if study.detector is None:
-        return
-    optics = study.optics()
-    sides = zip(_AXES, study.detector.pixels, study.detector.window_angstrom, strict=True)
+def least_pixels(study: Study, found: Geometry, sweep: str) -> tuple[int, int]:
+    """The fewest pixels that the model of a sweep may have; auto may take more."""
+    asked = study.recon(sweep).model_pixels
+    if asked == "auto":
+        return pixels_reaching(found.optics, APERTURES * found.optics.aperture)
+    return asked or found.optics.detector.shape
+
+
+def detector(study: Study, found: Geometry) -> Iterator[str]:
+    """The disc lies within the camera, and the model reaches beyond the disc."""
+    optics = found.optics
+    sides = list(zip(AXES, optics.detector.shape, optics.detector.extent, strict=True))
     for axis, pixels, window in sides:
         edge = ((pixels - 1) // 2) / window
-        if optics.aperture >= edge:
+        if edge < REACH * optics.aperture:
+            disc = f"{optics.semi_angle * 1e3:.4g} mrad"
+            most = edge * optics.wavelength * 1e3 / REACH
             yield (
-                f"microscope.semi_angle_mrad is {optics.semi_angle * 1e3:g}, a disc that the "
-                f"detector cuts off along {axis}; allowed: less than "
-                f"{edge * optics.wavelength * 1e3:.2f} mrad, or more detector.pixels"
+                f"{where(study, 'microscope.semi_angle_mrad')} has a disc of {disc}, of which the "
+                f"detector holds {edge / optics.aperture:.3g} radii along {axis}; allowed: "
+                f"{REACH:g} radii or more, to where discs overlap that the model must follow, so "
+                f"less than {most:.2f} mrad, or more detector.pixels"
             )
     for name in study.sweeps:
         model = study.recon(name).model_pixels
         if model is None or model == "auto":
             continue
-        key = owner(study, name, "model_pixels")
-        for axis, count, pixels, window in zip(
-            _AXES, model, study.detector.pixels, study.detector.window_angstrom, strict=True
-        ):
-            least = int(np.ceil(2.1 * optics.aperture * window))
+        for (axis, pixels, window), count in zip(sides, model, strict=True):
+            least = math.ceil(2 * REACH * optics.aperture * window)
             if not least <= count <= pixels:
                 yield (
-                    f"{key} is {count} along {axis}; allowed: {least} (2.1 times the aperture's "
-                    f"radius) to {pixels} (the detector's pixels)"
+                    f"{study.owner(name, 'model_pixels')} is {count} along {axis}; allowed: "
+                    f"{least} ({2 * REACH:g} times the aperture's radius) to {pixels} (the "
+                    "detector's pixels)"
                 )
 
 
-def _simulation(study: Study) -> Iterator[str]:
+def probe(study: Study, found: Geometry) -> Iterator[str]:
+    """The probe stays in its window, and neighbouring positions overlap."""
+    optics, extent = found.optics, found.optics.detector.extent
+    for name in study.sweeps:
+        keys = study.recon(name)
+        bottom = max(found.thickness or 0.0, *keys.slice_depths_angstrom)
+        focus, key = keys.probe_defocus_angstrom, study.owner(name, "probe_defocus_angstrom")
+        if focus is None:
+            focus, key = optics.defocus, where(study, "microscope.defocus_angstrom")
+        far = max(abs(focus), abs(focus - bottom)) + keys.focus_search_angstrom
+        window, what = extent, "the detector's window"
+        if isinstance(keys.window_angstrom, tuple):
+            window, what = keys.window_angstrom, study.owner(name, "window_angstrom")
+            if any(own > most * (1 + 1e-9) for own, most in zip(window, extent, strict=True)):
+                yield (
+                    f"{what} is {list(window)}; allowed: up to the detector's, {extent[0]:.4g} x "
+                    f"{extent[1]:.4g} Å"
+                )
+                continue
+        outside = share_outside(optics, window, far)
+        if outside > OUTSIDE:
+            yield (
+                f"{key} puts the probe up to {far:.4g} Å out of focus, where {outside:.0%} of it "
+                f"lies outside {what} of {window[0]:.4g} x {window[1]:.4g} Å; allowed: "
+                f"{OUTSIDE:.0%}, because it comes back on the other side"
+            )
+    yield from _overlap(study, found)
+
+
+def _overlap(study: Study, found: Geometry) -> Iterator[str]:
+    deepest = max(max(study.recon(name).slice_depths_angstrom) for name in study.sweeps)
+    bottom = max(found.thickness or 0.0, deepest)
+    focus = found.optics.defocus
+    wide = diameter(found.optics, max(abs(focus), abs(focus - bottom)))
+    for axis, name in enumerate(AXES):
+        steps = np.linalg.norm(np.diff(found.positions, axis=axis), axis=-1)
+        step = float(np.median(steps)) if steps.size else 0.0
+        if step > wide:
+            yield (
+                f"{where(study, 'scan.step_angstrom')} is {step:.4g} Å along {name}; allowed: "
+                f"up to {wide:.4g} Å, the diameter of the probe where it is widest in the sample, "
+                "so that neighbouring positions overlap"
+            )
+
+
+def simulation(study: Study, found: Geometry) -> Iterator[str]:
+    """The simulated wave fills the window, and reaches beyond the detector and the probe."""
     if study.simulation is None or study.detector is None:
         return
     key, sampling = "simulation.sampling_angstrom", study.simulation.sampling_angstrom
-    sides = zip(_AXES, study.detector.pixels, study.detector.window_angstrom, strict=True)
+    sides = zip(AXES, study.detector.pixels, study.detector.window_angstrom, strict=True)
     for axis, pixels, window in sides:
         count = window / sampling
         if abs(count - round(count)) > 1e-6:
@@ -69,7 +137,7 @@ def _simulation(study: Study) -> Iterator[str]:
                 f"{window / pixels:.6g}"
             )
     # abTEM keeps two thirds of the Nyquist frequency to avoid aliasing
-    aperture = study.optics().aperture
+    aperture = found.optics.aperture
     if aperture >= 1 / (3 * sampling):
         yield (
             f"{key} is {sampling:g}, too coarse for the probe; allowed: less than "
@@ -78,95 +146,31 @@ def _simulation(study: Study) -> Iterator[str]:
         )
 
 
-def _block(study: Study) -> Iterator[str]:
+def block(study: Study, found: Geometry) -> Iterator[str]:
+    """The crystal holds scan and window, and is no larger than a computer can hold."""
     if study.crystal is None or study.scan is None or study.detector is None:
         return
     kind = "dislocation" if study.crystal.dislocation else "file"
     size = getattr(study.crystal, kind).size_angstrom
-    if size is None:
-        return
-    centre = study.scan.centre_angstrom or (0.0, 0.0)
-    for i, axis in enumerate(_AXES):
-        scan = (study.scan.shape[i] - 1) * study.scan.step_angstrom[i]
-        least = scan + study.detector.window_angstrom[i] + 2 * abs(centre[i])
-        if size[i] < least - 1e-9:
+    least = needed_size(study.scan, study.detector)
+    for axis, given, need in zip(AXES, size or least, least, strict=True):
+        if given < need - 1e-9:
             yield (
-                f"crystal.{kind}.size_angstrom is {size[i]:g} along {axis}; allowed: at least "
-                f"{least:g}, which holds the scan and the window around it, or null"
+                f"crystal.{kind}.size_angstrom is {given:g} along {axis}; allowed: at least "
+                f"{need:g}, which holds the scan, the window and a margin around it, or null"
             )
-
-
-def _band(study: Study) -> Iterator[str]:
-    key, (low, high) = "evaluation.band_per_angstrom", study.evaluation.band_per_angstrom
-    if low >= high:
-        yield f"{key} is {[low, high]}; allowed: two ascending frequencies"
-    for name in study.sweeps:
-        limit = study.recon(name).band_limit_per_angstrom
-        if limit is not None and limit < high:
-            yield (
-                f"{owner(study, name, 'band_limit_per_angstrom')} is {limit:g}; allowed: null or "
-                f"at least {high:g}, to where {key} averages"
-            )
-    if study.scan is None or study.detector is None:
-        return
-    pixels = [_least_pixels(study, name) for name in study.sweeps]
-    nyquist = (np.array(pixels) / study.detector.window_angstrom).min() / 2
-    if high > nyquist:
+    thick = found.thickness or 0.0
+    if thick > THICKEST:
         yield (
-            f"{key} reaches {high:g}; allowed: up to {nyquist:.4g}, the Nyquist frequency of the "
-            "coarsest model"
+            f"crystal.repeats is {study.crystal.repeats}, a thickness of {thick:.4g} Å; allowed: "
+            f"up to {THICKEST:g} Å"
         )
-    steps = np.array(study.scan.step_angstrom)
-    area = float(((np.array(study.scan.shape) - 1) * steps).min())
-    if study.evaluation.apodisation_angstrom > area / 2:
-        yield (
-            f"evaluation.apodisation_angstrom is {study.evaluation.apodisation_angstrom:g}; "
-            f"allowed: up to {area / 2:g}, half of the scanned area"
-        )
-
-
-def _bases(study: Study) -> Iterator[str]:
-    """Build what can be built without patterns; every basis tells what it cannot be made from."""
-    if study.scan is None or study.detector is None:
-        return
-    optics = study.optics()
-    bright = int(optics.bright_field().sum())
-    vectors = min(bright, study.scan.shape[0] * study.scan.shape[1])
-    for name, sweep in study.sweeps.items():
-        key = f"sweeps.{name}.sizes" if sweep.sizes else f"sweeps.{name}"
-        if sweep.basis == "svd":
-            if max(sweep.sizes) > vectors:
-                yield (
-                    f"{key} holds {max(sweep.sizes)}; allowed: up to {vectors}, the fewer of "
-                    "bright-field pixels and scan positions"
-                )
-            continue
-        for size in sweep.sizes or (0,):
-            try:
-                basis = build_basis(sweep.basis, Request(optics, size, masks_file=sweep.masks_file))
-                _fits(basis, _least_pixels(study, name))
-            except StudyError as error:
-                yield f"{key}: {error}"
-
-
-def _least_pixels(study: Study, sweep: str) -> tuple[int, int]:
-    """The fewest pixels that the model of a sweep may have; auto may take more."""
-    assert study.detector is not None
-    asked = study.recon(sweep).model_pixels
-    if asked == "auto":
-        optics = study.optics()
-        return pixels_reaching(optics, APERTURES * optics.aperture)
-    return asked or study.detector.pixels
-
-
-def _fits(basis: Basis, model_pixels: tuple[int, int]) -> None:
-    """Masks must lie within the model's pixels; single pixels outside are left out."""
-    if basis.matrix is not None:
-        basis.on_shape(model_pixels)
-
-
-# in stages: a basis is built only when the rest is sound
-GEOMETRY: tuple[tuple[Callable[[Study], Iterator[str]], ...], ...] = (
-    (_detector, _simulation, _block, _band),
-    (_bases,),
-)
+    voxels, atoms = math.prod(found.truth or ()), 0.05 * math.prod(size or least) * thick
+    numbers = math.prod(study.scan.shape) * math.prod(study.detector.pixels)
+    for what, amount, most in (
+        (f"crystal.{kind} has about {atoms:.2g} atoms", atoms, MOST_ATOMS),
+        (f"simulation.sampling_angstrom makes {voxels:.2g} voxels", voxels, MOST_VOXELS),
+        (f"scan.shape and detector.pixels make {numbers:.2g} numbers", numbers, MOST_NUMBERS),
+    ):
+        if amount > most:
+            yield f"{what}; allowed: up to {most:g}"

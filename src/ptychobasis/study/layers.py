@@ -103,6 +103,6 @@ def _merged(below: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(below)
     for key, value in own.items():
         under = found.get(key)
-        both = isinstance(value, Mapping) and isinstance(under, Mapping)
-        found[key] = _merged(under, value) if both else value
+        nested = isinstance(value, Mapping) and isinstance(under, Mapping)
+        found[key] = _merged(under or {}, value) if nested else value
     return found

@@ -132,6 +132,11 @@ class Study(Section):
             for label in (map(str, sweep.sizes) if sweep.sizes else ["all"])
         ]
 
+    def owner(self, sweep: str, key: str) -> str:
+        """The dotted key where `sweep` gets a key of its reconstruction from."""
+        own = key in self.sweeps[sweep].reconstruction.model_fields_set
+        return f"sweeps.{sweep}.reconstruction.{key}" if own else f"reconstruction.{key}"
+
     def doses(self) -> list[float]:
         """All doses that sweeps ask for [electrons/Å²], ascending."""
         asked = (sweep.dose_electrons_per_angstrom2 for sweep in self.sweeps.values())

@@ -13,12 +13,11 @@ from ptychobasis.bases.basis import Basis
 from ptychobasis.bases.compressed_file import Compressed
 from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
-from ptychobasis.data.dataset import read_dataset
 from ptychobasis.forward.layout import lay_out_scan
 from ptychobasis.reconstruction.grids import forward_grids
 from ptychobasis.reconstruction.settings import ReconstructionSettings
-from ptychobasis.simulation.geometry import needed_size
-from ptychobasis.simulation.settings import WIDER, Crystal
+from ptychobasis.simulation.settings import WIDER
+from ptychobasis.study.geometry import cell_size, geometry
 from ptychobasis.study.schema import Study
 
 _ATOMS = 0.05  # of silicon, and of most crystals within a factor of two [1/Å³]
@@ -75,23 +74,14 @@ class Model(NamedTuple):
 
 def sizes(study: Study) -> Sizes:
     """Those of a study, simulated or with a ready data set."""
-    if study.dataset.file is not None:
-        found = read_dataset(study.dataset.file)
-        with h5py.File(found.path) as file:
-            shape = file["truth/potential"].shape if "truth" in file else (0, 0, 0)
-        return Sizes(found.optics, found.positions.reshape(-1, 2), shape[0], math.prod(shape))
-    assert study.simulation is not None
-    assert study.detector is not None
-    keys, area, thickness = study.simulation, math.prod(_cell(study)), _thickness(study.crystal)
-    layers = math.ceil(thickness / keys.slice_thickness_angstrom)
-    return Sizes(
-        optics=study.optics(),
-        positions=study.scan_positions().reshape(-1, 2),
-        layers=layers,
-        voxels=layers * area / keys.sampling_angstrom**2,
-        atoms=_ATOMS * area * thickness,
-        waves=math.prod(WIDER * x / keys.sampling_angstrom for x in study.detector.window_angstrom),
-    )
+    found = geometry(study)
+    layers, voxels = (found.truth or (0,))[0], math.prod(found.truth or (0,))
+    data = Sizes(found.optics, found.positions.reshape(-1, 2), layers, voxels)
+    if study.simulation is None or study.detector is None:
+        return data
+    sampling, area = study.simulation.sampling_angstrom, math.prod(cell_size(study))
+    waves = math.prod(WIDER * x / sampling for x in study.detector.window_angstrom)
+    return data._replace(atoms=_ATOMS * area * (found.thickness or 0.0), waves=waves)
 
 
 def model_sizes(
@@ -149,27 +139,3 @@ def _grids(
     reach = None if scattering is None else np.array(scattering)
     data = Compressed(nothing, np.empty((0, 2)), (0, 0), basis, optics, reach)
     return forward_grids(data, settings)
-
-
-def _cell(study: Study) -> tuple[float, float]:
-    """Size of the crystal (y, x) [Å]."""
-    assert study.crystal is not None
-    own = study.crystal.dislocation or study.crystal.file
-    if own is not None and own.size_angstrom is not None:
-        return own.size_angstrom
-    assert study.scan is not None
-    assert study.detector is not None
-    return needed_size(study.scan, study.detector)
-
-
-def _thickness(crystal: Crystal | None) -> float:
-    """Of the crystal along the beam [Å]."""
-    assert crystal is not None
-    if crystal.dislocation is not None:
-        return crystal.repeats * crystal.dislocation.lattice_constant_angstrom / math.sqrt(2)
-    assert crystal.file is not None
-    from ase.io import iread  # noqa: PLC0415  (slow, and few studies need it)
-
-    unit = next(iread(crystal.file.path))
-    axis = np.array(crystal.file.zone_axis) // math.gcd(*crystal.file.zone_axis)
-    return crystal.repeats * float(np.linalg.norm(axis @ unit.cell.array))

@@ -121,9 +121,9 @@ def with_exponents(value: Any, depth: int = 0) -> Any:
 class _LineError(Exception):
     """A line of a file, and what is wrong with it."""
 
-    def __init__(self, event: Event | yaml.Mark | None, problem: str) -> None:
-        mark = event.start_mark if isinstance(event, Event) else event
-        super().__init__(f"line {mark.line + 1 if mark else 1}: {problem}")
+    def __init__(self, place: Event | int, problem: str) -> None:
+        line = place if isinstance(place, int) else _line(place)
+        super().__init__(f"line {line + 1}: {problem}")
 
 
 class _Reader:
@@ -151,12 +151,11 @@ class _Reader:
             yield from yaml.parse(text, Loader=yaml.SafeLoader)
         except yaml.MarkedYAMLError as error:
             problem = f"is not YAML ({error.problem or error.context})"
-            raise _LineError(error.problem_mark or error.context_mark, problem) from error
+            mark = error.problem_mark or error.context_mark
+            raise _LineError(mark.line if mark else 0, problem) from error
         except yaml.reader.ReaderError as error:
             line = text.count("\n", 0, error.position)
-            mark = yaml.Mark("", error.position, line, 0, None, None)
-            code = error.character if isinstance(error.character, int) else ord(error.character)
-            raise _LineError(mark, f"holds the control character U+{code:04X}") from error
+            raise _LineError(line, "holds a control character; allowed: text") from error
 
     def _node(self, event: Event, depth: int) -> Any:
         """The data of what begins with an event; depth is the number of blocks around it."""
@@ -196,7 +195,7 @@ class _Reader:
                     raise _LineError(event, "a key is empty; allowed: a name")
             if key in lines:
                 raise _LineError(event, f"'{key}' is given a second time, after line {lines[key]}")
-            lines[key] = event.start_mark.line + 1
+            lines[key] = _line(event) + 1
             value = self._node(next(self._events), depth + 1)
             if key == "<<" and event.style is None:
                 merged = self._merged(event, value)
@@ -258,6 +257,11 @@ def _meaning(word: str) -> Any:
             f"{_short(word)} is a number of {len(word)} characters; allowed: {MOST_DIGITS}"
         )
     return int(word) if _INTEGER.fullmatch(word) else float(word)
+
+
+def _line(event: Event) -> int:
+    """The line of an event, counted from 0."""
+    return event.start_mark.line if event.start_mark else 0
 
 
 def _short(word: str) -> str:
