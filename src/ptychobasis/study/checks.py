@@ -97,7 +97,7 @@ def _files(study: Study) -> Iterator[str]:
             )
         elif not os.path.isfile(path):  # noqa: PTH113  (False, too, where a name is too long)
             yield (
-                f"{key} is {shown(str(path))}, which is no file; allowed: a path that starts at "
+                f"{key} is '{path}', which is no file; allowed: a path that starts at "
                 f"the folder where snakemake is run{_near_file(path)}"
             )
 
