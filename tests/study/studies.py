@@ -34,7 +34,7 @@ def changed(changes: Mapping[str, Any], base: str = "demo") -> dict[str, Any]:
         if value is ABSENT:
             del block[last]
         else:
-            block[last] = value
+            block[last] = copy.deepcopy(value)
     return raw
 
 

@@ -120,9 +120,9 @@ def _clause(
     key += counts.get(kind, f" is {shown(details['input'])}")
     context: dict[str, Any] = details.get("ctx", {})
     if "anyOf" in node or node.get("type") in ("number", "integer"):
-        unit = "".join(f" {found}" for found in re.findall(r"\[([^\]]+)\]", description)[-1:])
+        unit = re.search(r"\[([^\], ]+)\]", description)
         words = in_words(node).replace("`", "'")
-        allowed_text = ("" if "anyOf" in node else "a ") + words + unit
+        allowed_text = ("" if "anyOf" in node else "a ") + words + (f" {unit[1]}" if unit else "")
     elif kind in _ALLOWED:
         allowed_text = _ALLOWED[kind].format(**context)
     else:

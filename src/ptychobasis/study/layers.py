@@ -89,7 +89,7 @@ def _extended(
 
 def _laid_over(below: dict[str, Any], own: dict[str, Any], source: str) -> dict[str, Any]:
     replaced = own.get("replaces") or []
-    if not isinstance(replaced, list) or not all(name in own for name in replaced):
+    if not isinstance(replaced, list) or not set(map(str, replaced)) <= set(own):
         raise StudyError(
             f"{source}: replaces is {shown(replaced)}; allowed: a list of blocks that this file "
             "holds, such as [sweeps]"

@@ -10,7 +10,7 @@ from ptychobasis.core.optics import Optics
 from ptychobasis.forward.waves import probe_spectrum
 
 _RINGS = 50  # a disc of more Airy radii than this is its geometric shadow
-_TAILS = 20  # Airy radii beyond the shadow, which hold all but half a per cent
+_TAILS = 40  # of 1 / (aperture's radius) beyond the shadow, which hold all but 0.3 %
 
 
 def diameter(optics: Optics, distance: float) -> float:
