@@ -7,16 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from ptychobasis.report.claims.claims import epochs_needed, fewest, judge
 from ptychobasis.report.claims.findings import Finding, Tables, differences, plain
 from ptychobasis.report.figures.dark_field_and_time import draw_claims
 from ptychobasis.report.figures.style import save
 from ptychobasis.report.pages import write_claims
+from ptychobasis.study.layers import read_layers
 from ptychobasis.study.load import load_study
 from ptychobasis.study.schema import Study
-from ptychobasis.study.yaml_source import read
 
 ROOT = Path(__file__).parents[2]
 SEEDS = (1, 2, 3)
@@ -25,9 +24,7 @@ SEEDS = (1, 2, 3)
 @pytest.fixture(scope="module")
 def study() -> Study:
     """The default study with a sweep of config/claims.yaml, which takes it too long."""
-    demo, claims = (
-        yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()) for name in ("demo", "claims")
-    )
+    demo, claims = (read_layers([ROOT / f"config/{name}.yaml"]) for name in ("demo", "claims"))
     demo["sweeps"]["focused"] = claims["sweeps"]["focused"]
     return load_study(demo, "demo.yaml and claims.yaml")
 
@@ -190,7 +187,7 @@ def test_epochs_are_those_to_one_percent_of_the_longest_run() -> None:
 
 
 def test_a_sample_with_layers_tells_what_slices_hold() -> None:
-    base = read(ROOT / "config/demo.yaml")
+    base = read_layers([ROOT / "config/demo.yaml"])
     base["crystal"]["substitution"] = {
         "element": "Ge", "replaces": "Si", "share": 0.5, "depth_angstrom": [31, 61],
     }  # fmt: skip

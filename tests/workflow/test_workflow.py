@@ -276,12 +276,32 @@ def test_shipped_studies_plan_their_jobs(name: str, tmp_path: Path) -> None:
     assert {"crystal", "simulate_phonon", "reconstruct", "figure_depth"} <= jobs(dry.stdout)
 
 
-def test_the_alloy_is_laid_over_the_default_study(tmp_path: Path) -> None:
+@pytest.mark.parametrize("files", [["depth"], ["demo", "depth"]])
+def test_the_alloy_is_the_same_alone_and_over_the_default(files: list[str], tmp_path: Path) -> None:
     shutil.copytree(ROOT / "config", tmp_path / "config")
-    files = ("config/demo.yaml", "config/depth.yaml")
-    dry = snakemake(tmp_path, "--dry-run", "--configfile", *files)
+    named = [f"config/{name}.yaml" for name in files]
+    dry = snakemake(tmp_path, "--dry-run", "--configfile", *named)
     assert dry.returncode == 0, dry.stderr[-2000:]
     assert "results/depth/figures/depth.png" in dry.stdout
+    assert "reconstructions/svd" not in dry.stdout
+
+
+def test_lists_on_the_command_line_hold_numbers(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    given = ("seeds=[4]", "scan={shape: [5, 5]}")
+    dry = snakemake(tmp_path, "--dry-run", *MINIATURE, "--config", *given)
+    assert dry.returncode == 0, dry.stderr[-2000:]
+    assert "results/test/seed_4/dataset.h5" in dry.stdout
+    assert "seed_1/" not in dry.stdout
+
+
+def test_a_file_that_snakemake_reads_otherwise_is_refused_with_its_line(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    (tmp_path / "mine.yaml").write_text("study: mine\nseeds: [1]\nseeds: [010]\n")
+    done = snakemake(tmp_path, "--dry-run", "--configfile", "config/test.yaml", "mine.yaml")
+    assert done.returncode != 0
+    assert "mine.yaml, line 3: 'seeds' is given a second time, after line 2" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -109,9 +109,9 @@ def _overlap(study: Study, found: Geometry) -> Iterator[str]:
         step = float(np.median(steps)) if steps.size else 0.0
         if step > wide:
             yield (
-                f"{where(study, 'scan.step_angstrom')} has steps of {step:.4g} Å along {name}; allowed: "
-                f"up to {wide:.4g} Å, the diameter of the probe where it is widest in the sample, "
-                "so that neighbouring positions overlap"
+                f"{where(study, 'scan.step_angstrom')} has steps of {step:.4g} Å along {name}; "
+                f"allowed: up to {wide:.4g} Å, the diameter of the probe where it is widest in the "
+                "sample, so that neighbouring positions overlap"
             )
 
 
