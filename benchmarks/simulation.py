@@ -30,11 +30,11 @@ from typing import Any
 import abtem
 import numpy as np
 from numpy.typing import NDArray
-from ptychobasis.study.geometry import scan_positions
 from ptychobasis.study.sample import build_crystal
 
 from ptychobasis.core.optics import Optics
 from ptychobasis.simulation.abtem_scan import Numerics, phonon_potential, scan
+from ptychobasis.study.geometry import scan_positions
 from ptychobasis.study.load import load_study
 
 TABLES = ("simulation",)

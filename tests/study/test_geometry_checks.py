@@ -14,7 +14,7 @@ from studies import ROOT, changed, grid_of_positions, measured, refusal
 from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
 from ptychobasis.data.dataset import Truth
-from ptychobasis.study.geometry import cell_size, geometry, needed_size
+from ptychobasis.study.geometry import cell_size, geometry
 from ptychobasis.study.load import load_study
 from ptychobasis.study.probe_extent import diameter, share_outside
 
@@ -216,10 +216,9 @@ def test_a_damaged_data_set_is_told_when_the_study_is_planned(tmp_path: Path) ->
 
 def test_the_size_that_is_asked_for_is_the_size_that_null_makes() -> None:
     study = load_study(small())
-    assert needed_size(study) == pytest.approx((17 + 35 + 8, 29 + 35 + 8))
-    load_study(small(**{"crystal.dislocation.size_angstrom": list(needed_size(study))}))
+    assert cell_size(study) == pytest.approx((17 + 35 + 8, 29 + 35 + 8))
+    load_study(small(**{"crystal.dislocation.size_angstrom": list(cell_size(study))}))
     assert "at least 60" in refusal(small(**{"crystal.dislocation.size_angstrom": [52, 72]}))
     # waves of 1.15 times the window ask for more where it is large
     wide = {"detector.window_angstrom": [70, 70], "detector.pixels": [256, 256]}
-    assert needed_size(load_study(small(**wide)))[0] == pytest.approx(17 + 1.15 * 70)
-    assert cell_size(study) == needed_size(study)
+    assert cell_size(load_study(small(**wide)))[0] == pytest.approx(17 + 1.15 * 70)

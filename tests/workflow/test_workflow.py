@@ -300,8 +300,9 @@ def test_a_file_that_snakemake_reads_otherwise_is_refused_with_its_line(tmp_path
     (tmp_path / "mine.yaml").write_text("study: mine\nseeds: [1]\nseeds: [010]\n")
     done = snakemake(tmp_path, "--dry-run", "--configfile", "config/test.yaml", "mine.yaml")
     assert done.returncode != 0
-    assert "mine.yaml, line 3: 'seeds' is given a second time, after line 2" in done.stderr
-    assert "Traceback" not in done.stderr
+    message = done.stderr + done.stdout
+    assert "mine.yaml, line 3: 'seeds' is given a second time, after line 2" in message
+    assert "Traceback" not in message
 
 
 @pytest.fixture(scope="module")

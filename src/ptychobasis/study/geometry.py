@@ -16,6 +16,7 @@ from ptychobasis.simulation.geometry import needed_size
 from ptychobasis.simulation.settings import Crystal
 from ptychobasis.study.schema import Study
 
+
 class Geometry(NamedTuple):
     """What the patterns of a study are, and the sample that they are of.
 
