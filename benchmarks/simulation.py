@@ -30,11 +30,11 @@ from typing import Any
 import abtem
 import numpy as np
 from numpy.typing import NDArray
-from ptychobasis.study.sample import build_crystal
 
 from ptychobasis.core.optics import Optics
 from ptychobasis.simulation.abtem_scan import Numerics, phonon_potential, scan
-from ptychobasis.study.geometry import scan_positions
+from ptychobasis.simulation.geometry import needed_size, scan_on_crystal
+from ptychobasis.simulation.sample import build_crystal
 from ptychobasis.study.load import load_study
 
 TABLES = ("simulation",)
@@ -48,6 +48,9 @@ def run() -> dict[str, list[dict[str, Any]]]:
     study = load_study(PAPER)
     optics, keys = study.optics(), study.simulation
     assert keys is not None
+    assert study.crystal is not None
+    assert study.scan is not None
+    assert study.detector is not None
     numerics = Numerics(
         keys.sampling_angstrom,
         keys.slice_thickness_angstrom,
@@ -56,9 +59,10 @@ def run() -> dict[str, list[dict[str, Any]]]:
         keys.batch,
         device="cpu",
     )
-    crystal = build_crystal(study)
+    size = needed_size(study.scan, study.detector)
+    crystal = build_crystal(study.crystal, size, study.seeds[0])
     potential = phonon_potential(crystal, numerics, seed=1)
-    positions = scan_positions(study, crystal).reshape(-1, 2)
+    positions = scan_on_crystal(study.scan, crystal).reshape(-1, 2).astype(np.float64)
     widened = _resized(potential, [_good_size(n) for n in potential.gpts])
     rows = [
         _abtem("abTEM", potential, optics, positions),
