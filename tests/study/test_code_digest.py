@@ -63,7 +63,7 @@ def test_the_graph_is_that_of_the_copy(package: Path) -> None:
     ("script", "changed"),
     [
         ("reconstruct", "reconstruction/losses.py"),
-        ("reconstruct", "reconstruction/job.py"),
+        ("reconstruct", "reconstruction/task.py"),
         ("reconstruct", "core/seeds.py"),
         ("reconstruct", "core/electrons.py"),  # far below
         ("reconstruct", "reconstruction/settings.py"),
