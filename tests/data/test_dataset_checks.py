@@ -60,7 +60,8 @@ def mark(path: Path, key: str, *places: tuple[int, int]) -> None:
 @pytest.mark.parametrize("electrons", [None, ELECTRONS])
 def test_good_data_pass(tmp_path: Path, electrons: float | None) -> None:
     data = stored(tmp_path, counted() if electrons else patterns(), electrons)
-    mean, disc, flaws = check_patterns(data)
+    mean, disc, flaws, totals = check_patterns(data)
+    assert totals == pytest.approx(1, abs=0.06)
     assert not flaws
     assert str(flaws) == ""
     assert disc is not None
@@ -140,7 +141,7 @@ def test_marked_pixels_and_frames_count_nowhere(tmp_path: Path) -> None:
     mark(data.path, "bad_pixels", (20, 18), (40, 3))
     mark(data.path, "bad_frames", (2, 3), (5, 6), (0, 0))
     data = read_dataset(data.path)
-    mean, _, flaws = check_patterns(data)
+    mean, _, flaws, _ = check_patterns(data)
     assert not flaws
     good = np.ones(SHAPE, bool)
     good[[2, 5, 0], [3, 6, 0]] = False

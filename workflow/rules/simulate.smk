@@ -96,6 +96,7 @@ rule check_dataset:
         runtime=lambda wildcards, attempt: minutes(Job("check_dataset")) * attempt,
     params:
         mask_flaws=STUDY.dataset.mask_flaws,
+        intensity_scale=STUDY.dataset.intensity_scale,
         given=given_dataset,
         code=code("check_dataset"),
     message:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 with script_logged(snakemake):
     checks = json.loads(Path(snakemake.input.checks).read_text())
     dataset = read_dataset(snakemake.input.dataset).without(flaws_of(checks))
+    dataset = dataset.scaled(np.array(checks["scale"]))
     blocks = Blocks(scheduler=snakemake.params.scheduler)
     keys, size = snakemake.params.settings, snakemake.wildcards.size
     request = Request(

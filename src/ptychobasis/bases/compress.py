@@ -77,7 +77,9 @@ def compress(
     """
     _check_shape(dataset, basis.support)
     stored = encode(lambda: blocks.coefficients(dataset, basis), store)
-    found = Found(scattering, dataset.marked_pixels, dataset.marked_frames)
+    found = Found(
+        scattering, dataset.marked_pixels, dataset.marked_frames, dataset.electrons_per_pattern
+    )
     write_compressed(path, dataset.optics, dataset.positions, basis, stored, about, found)
 
 

@@ -15,7 +15,15 @@ from ptychobasis.core.grid import centred_slices
 from ptychobasis.core.optics import Optics
 from ptychobasis.data.blocks import create_scan, stored_bytes
 from ptychobasis.data.calibration import read_optics, read_positions, write_calibration
-from ptychobasis.data.hdf5 import LOSSLESS, SMALLEST, create_hdf5, open_hdf5, read_array, read_text
+from ptychobasis.data.hdf5 import (
+    LOSSLESS,
+    SMALLEST,
+    create_hdf5,
+    open_hdf5,
+    read_array,
+    read_number,
+    read_text,
+)
 
 FORMAT = "ptychobasis-compressed"
 
@@ -29,11 +37,13 @@ class Found(NamedTuple):
         scattering: ``(2, n)``, see `Compressed`.
         bad_pixels: ``(ky, kx)``, pixels that are left out.
         bad_frames: ``(scan_y, scan_x)``, patterns that are left out when the file is read.
+        electrons: incident electrons per pattern; None where that is not known.
     """
 
     scattering: NDArray[np.floating] | None = None
     bad_pixels: Marks = None
     bad_frames: Marks = None
+    electrons: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +60,7 @@ class Compressed:
         scattering: ``(2, n)``, frequencies [1/Å] and the fraction of the incident electrons
             that the mean pattern holds within each; None where it is not known.
         bad_pixels: ``(ky, kx)``, pixels that no mask sees because they are bad; None: none.
+        electrons: incident electrons per pattern; None where that is not known.
     """
 
     coefficients: NDArray[np.float32]
@@ -59,6 +70,7 @@ class Compressed:
     optics: Optics
     scattering: NDArray[np.float64] | None = None
     bad_pixels: NDArray[np.bool_] | None = None
+    electrons: float | None = None
 
     def bright_or_bad(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
         """Pixels that belong to no dark field: those that masks see, and bad ones.
@@ -114,6 +126,8 @@ def write_compressed(
         if scale is not None:
             file.create_dataset("scale", data=scale, **SMALLEST)
         found = found or Found()
+        if found.electrons is not None:
+            file.attrs["electrons_per_pattern"] = found.electrons
         if found.scattering is not None:
             file["scattering"] = np.asarray(found.scattering, np.float64)
         for key in ("bad_pixels", "bad_frames"):
@@ -141,13 +155,15 @@ def read_compressed(path: str | Path) -> Compressed:
             scattering = read_array(file, "scattering", (2, "frequencies")).astype(np.float64)
         pixels = _read_marks(file, "bad_pixels", optics.detector.shape)
         frames = _read_marks(file, "bad_frames", (sy, sx))
+        counted = "electrons_per_pattern" in file.attrs
+        electrons = read_number(file, "electrons_per_pattern", 1e-3, 1e15) if counted else None
     coefficients, points = (
         decode(stored, scale).reshape(sy * sx, basis.size),
         positions.reshape(-1, 2),
     )
     if frames is not None:
         coefficients, points = coefficients[~frames.ravel()], points[~frames.ravel()]
-    return Compressed(coefficients, points, (sy, sx), basis, optics, scattering, pixels)
+    return Compressed(coefficients, points, (sy, sx), basis, optics, scattering, pixels, electrons)
 
 
 def _read_marks(file: Any, key: str, shape: tuple[int, int]) -> Marks:

@@ -68,6 +68,7 @@ class Dataset:
         incident_electrons: what the stored patterns are divided by when they are read.
         marked_pixels: ``(ky, kx)``, pixels that are left out; None: none.
         marked_frames: ``(scan_y, scan_x)``, patterns that are left out; None: none.
+        scale: ``(scan_y, scan_x)``, what each pattern is divided by beside that; None: 1.
     """
 
     path: Path
@@ -76,6 +77,12 @@ class Dataset:
     incident_electrons: float = 1.0
     marked_pixels: NDArray[np.bool_] | None = None
     marked_frames: NDArray[np.bool_] | None = None
+    scale: NDArray[np.float32] | None = None
+
+    @property
+    def electrons_per_pattern(self) -> float | None:
+        """Incident electrons of a pattern; None where the patterns are no counts."""
+        return self.incident_electrons if self.incident_electrons != 1 else None
 
     @property
     def bad_pixels(self) -> NDArray[np.bool_]:
@@ -98,6 +105,12 @@ class Dataset:
             for place in places:
                 marks[place] = True
         return replace(self, marked_pixels=pixels, marked_frames=frames)
+
+    def scaled(self, factors: float | NDArray[np.floating]) -> "Dataset":
+        """The data set with all patterns divided by a number, or each by its own ``(n,)``."""
+        whole = np.broadcast_to(np.asarray(factors, np.float32).reshape(-1), (self.size,))
+        scale = whole.reshape(self.scan_shape)
+        return replace(self, scale=None if (scale == 1).all() else scale)
 
     def largest_number(self) -> float | None:
         """The largest number that the type of the patterns holds, for integers [fraction]."""
@@ -153,7 +166,7 @@ class Dataset:
             stored = file["patterns"]  # once: HDF5 makes a cache for each time
             for start, *scan in cuts:
                 values = self._normalised(stored[*scan, rows])
-                values = self._without_marks(values, tuple(scan), rows)
+                values = self._corrected(values, tuple(scan), rows)
                 values = values.reshape(-1, *values.shape[2:])
                 yield slice(start, start + len(values)), values
 
@@ -161,7 +174,7 @@ class Dataset:
         """The pattern ``(ky, kx)`` of row `i` and column `j` of the scan."""
         with open_hdf5(self.path, FORMAT) as file:
             values = self._normalised(file["patterns"][i, j])
-        return self._without_marks(values, (i, j))
+        return self._corrected(values, (i, j))
 
     def _normalised(self, values: NDArray[Any]) -> NDArray[np.float32]:
         # converted here: HDF5 takes a hundred times as long for some types, like >u2
@@ -170,13 +183,15 @@ class Dataset:
             fractions /= self.incident_electrons
         return fractions
 
-    def _without_marks(
+    def _corrected(
         self, values: NDArray[np.float32], scan: Any, rows: slice = slice(None)
     ) -> NDArray[np.float32]:
         if self.marked_pixels is not None:
             values[..., self.marked_pixels[rows]] = 0
         if self.marked_frames is not None:
             values[self.marked_frames[scan]] = 0
+        if self.scale is not None:
+            values /= self.scale[scan][..., None, None]
         return values
 
 

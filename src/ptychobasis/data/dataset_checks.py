@@ -26,11 +26,13 @@ class Checked(NamedTuple):
         mean: ``(ky, kx)``, mean of the good patterns.
         disc: The bright-field disc as the patterns show it; None where it has no edge.
         flaws: Frames and pixels to be left out, beside those that the file marks itself.
+        totals: ``(n,)``, sum of each pattern.
     """
 
     mean: Float
     disc: Disc | None
     flaws: Flaws
+    totals: Float
 
 
 def check_patterns(dataset: Dataset, mask_flaws: bool = False) -> Checked:
@@ -45,10 +47,11 @@ def check_patterns(dataset: Dataset, mask_flaws: bool = False) -> Checked:
             pixels, or a disc that contradicts the calibration.
     """
     tally = _tally(dataset)
-    electrons = dataset.incident_electrons if dataset.incident_electrons != 1 else None
     frames = dataset.bad_frames.ravel()
     known = (dataset.bad_pixels, frames)
-    flaws = find_flaws(tally, dataset.optics, dataset.scan_shape[1], electrons, known)
+    flaws = find_flaws(
+        tally, dataset.optics, dataset.scan_shape[1], dataset.electrons_per_pattern, known
+    )
     if not tally.saturated.any():  # such a pixel outshines all others
         _check_normalisation(dataset, float(np.median(tally.totals[~frames])))
         _check_bright_field(dataset.without(flaws), tally.mean)
@@ -56,7 +59,7 @@ def check_patterns(dataset: Dataset, mask_flaws: bool = False) -> Checked:
         disc = fit_disc(tally.mean, dataset.optics)
         if disc is not None and disc.contrast > _BETTER * disc.claimed_contrast:
             _check_disc(dataset, disc)
-        return Checked(tally.mean, disc, flaws)
+        return Checked(tally.mean, disc, flaws, tally.totals)
     if not mask_flaws:
         raise StudyError(
             f"{dataset.path}: {flaws}; allowed: such frames and pixels marked in 'bad_frames' "

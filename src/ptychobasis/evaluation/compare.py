@@ -132,6 +132,8 @@ def evaluate(
     result = combine(tables)
     for name, value in (recon.counting.columns() if recon.counting else {}).items():
         result.summary[name] = value
+    for name, value in (recon.left_out.columns() if recon.left_out else {}).items():
+        result.summary[name] = value
     result.summary["final_loss"] = float(recon.loss[-1])
     result.summary["epochs"] = len(recon.loss)
     for name in _RUN:

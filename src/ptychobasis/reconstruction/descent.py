@@ -108,9 +108,9 @@ class Descent:
         return State(phase, spectrum, generator)
 
     def epoch(self, state: State) -> None:
-        """Visit every scan position once, and note the mean loss."""
+        """Visit every scan position that is not left out once, and note the mean loss."""
         settings, total, done = self.settings, 0.0, len(state.losses)
-        order = state.generator.permutation(len(self.objective.forward.layout))
+        order = state.generator.permutation(self.objective.fitted())
         progress = done / settings.epochs
         joint = settings.probe == "joint" and done >= settings.probe_start_epoch
         for batch in np.array_split(order, math.ceil(len(order) / settings.batch)):

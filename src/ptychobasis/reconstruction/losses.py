@@ -63,6 +63,7 @@ class CoefficientLoss:
         for i, row in enumerate(self._stored):
             squares[i] = row.double().square().sum()
         self._scale = float(squares.mean())
+        self._electrons: float | None = None
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "CoefficientLoss":
         """Move the stored numbers to a device and to a real type, and return this loss."""
@@ -83,11 +84,46 @@ class CoefficientLoss:
         if self.kind == "amplitude":
             # the square root has no derivative at zero, where no electron was predicted
             predicted = torch.sqrt(predicted + 1e-12)
-        stored = self._stored[torch.as_tensor(batch, device=self._stored.device)]
-        total = (predicted - stored).square().sum()
+        total = (predicted - self._of(batch)).square().sum()
         if self._zero is not None:
             total = total + self._zero(intensities).square().sum()
         return total / (self._scale * len(batch))
+
+    def counted(self, electrons: float | None) -> "CoefficientLoss":
+        """Let the loss know how many electrons make a pattern; None: that is not known."""
+        self._electrons = electrons
+        return self
+
+    def misfit(self, intensities: torch.Tensor, batch: NDArray[np.int64]) -> float:
+        """Σ (c - c*)² / Σ c*² over stored numbers alone; amplitudes where these are compared.
+
+        Args:
+            intensities: Predicted patterns, ``(batch, y, x)``, the zero frequency first.
+            batch: Indices of their scan positions.
+        """
+        predicted, stored = self._basis(intensities), self._of(batch)
+        if self.kind == "amplitude":
+            predicted = predicted.sqrt()
+        squares = (predicted - stored).double().square().sum()
+        return float(squares / stored.double().square().sum())
+
+    def expected_noise(self, intensities: torch.Tensor, batch: NDArray[np.int64]) -> float | None:
+        """The `misfit` that Poisson noise of the counts alone would give; None where unknown.
+
+        The variance of Σ_k m_k n_k / N over counts n_k of the mean N I_k is Σ_k m_k² I_k / N; that
+        of √(n_k / N) is 1 / 4N where many electrons are counted.
+        """
+        if self._electrons is None:
+            return None
+        variance = self._basis.squared(intensities)
+        if self.kind == "amplitude":
+            variance = torch.full_like(variance, 0.25)
+        squares = self._of(batch).double().square().sum()
+        return float(variance.double().sum() / self._electrons / squares)
+
+    def _of(self, batch: NDArray[np.int64]) -> torch.Tensor:
+        """What is stored of some positions."""
+        return self._stored[torch.as_tensor(batch, device=self._stored.device)]
 
     def knowns(self) -> tuple[int, int]:
         """Numbers per pattern that are compared with stored ones, and with zero."""
@@ -150,14 +186,21 @@ class _Sampler:
         return float(torch.linalg.matrix_norm(self._weights, 2))
 
     def __call__(self, intensities: torch.Tensor) -> torch.Tensor:
+        return self._sums(intensities, self._weights)
+
+    def squared(self, intensities: torch.Tensor) -> torch.Tensor:
+        """The same with the square of every entry of the masks."""
+        return self._sums(intensities, None if self._weights is None else self._weights.square())
+
+    def _sums(self, intensities: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
         flat = intensities.flatten(1)
         seen = flat if self._pixels is None else flat.index_select(1, self._pixels)
-        if self._weights is None:
+        if weights is None:
             return seen
         if self._rows is None:
-            return seen @ self._weights
+            return seen @ weights
         sums = seen.new_zeros(len(seen), self.size)
-        return sums.scatter_add(1, self._rows.expand(len(seen), -1), seen * self._weights)
+        return sums.scatter_add(1, self._rows.expand(len(seen), -1), seen * weights)
 
 
 def _within(

@@ -1,7 +1,7 @@
 """The objective of a reconstruction: the misfit of what the forward model predicts."""
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -41,6 +41,7 @@ class Objective:
         largest_probe_step: Largest stable step of the probe's spectrum.
         regulariser: Positivity, penalties and band limit of the phase.
         counting: Numbers of knowns and unknowns.
+        left_out: Indices of patterns that no step sees, ascending.
         team: Processes that share the work.
     """
 
@@ -53,7 +54,12 @@ class Objective:
     largest_probe_step: float
     regulariser: Regulariser
     counting: Counting
+    left_out: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     team: Team = ALONE
+
+    def fitted(self) -> NDArray[np.int64]:
+        """Indices of the patterns that the object is fitted to, ascending."""
+        return np.setdiff1d(np.arange(len(self.forward.layout)), self.left_out)
 
     def gradients(
         self, phase: torch.Tensor, spectrum: torch.Tensor, batch: NDArray[np.int64], probe: bool
@@ -96,6 +102,7 @@ def prepare(
     device: torch.device,
     threads: int = 1,
     team: Team = ALONE,
+    left_out: NDArray[np.int64] | None = None,
 ) -> Objective:
     """Make the objective: choose grids, bring the data to the device, bound the steps.
 
@@ -105,6 +112,7 @@ def prepare(
         device: Device that computes.
         threads: Number of chunks that the CPU works on side by side.
         team: Processes that share the work.
+        left_out: Indices of patterns that no step sees; None: none.
 
     Raises:
         StudyError: Settings and data do not go together.
@@ -146,6 +154,7 @@ def prepare(
         counting=count(
             loss.knowns(), dose[1:], layout, optics.aperture, settings.band_limit_per_angstrom
         ),
+        left_out=np.empty(0, np.int64) if left_out is None else left_out,
         team=team,
     )
 
@@ -162,4 +171,6 @@ def _loss(
     zero = None
     if settings.dark_field != "none":
         zero = dark_field(settings.dark_field, data.bright_or_bad(shape))
-    return CoefficientLoss(data.basis, data.coefficients, shape, settings.loss, zero)
+    return CoefficientLoss(data.basis, data.coefficients, shape, settings.loss, zero).counted(
+        data.electrons
+    )

@@ -1,6 +1,7 @@
 """The result file of a reconstruction: the object, how it was made, and how fast."""
 
 import json
+import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,29 @@ class Counting:
         }
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """How well patterns that were left out are predicted.
+
+    Attributes:
+        patterns: Number of patterns that were left out.
+        misfit: Root of Σ (c - c*)² / Σ c*² over predicted numbers c and stored numbers c*.
+        explained: 1 - misfit² over that of an empty object: 1 is a perfect prediction, 0 one that
+            is no better than without a sample.
+        sigmas: Misfit over the one that the counts' noise alone would give; NaN where the number
+            of electrons is not known.
+    """
+
+    patterns: int
+    misfit: float
+    explained: float
+    sigmas: float
+
+    def columns(self) -> dict[str, float]:
+        """Numbers for a table, by the names of its columns."""
+        return {f"left_out_{name}": value for name, value in asdict(self).items()}
+
+
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
     """A reconstructed object with its probe.
@@ -102,6 +126,7 @@ class Reconstruction:
         config: Settings that it was made with.
         versions: Versions of the software, filled in when the file is written.
         counting: Numbers of knowns and unknowns; None where they were not counted.
+        left_out: How well left-out patterns are predicted; None where none was left out.
     """
 
     phase: NDArray[np.float32]
@@ -115,6 +140,7 @@ class Reconstruction:
     config: dict[str, Any]
     versions: dict[str, Any] | None = None
     counting: Counting | None = None
+    left_out: LeftOut | None = None
 
     @property
     def grid(self) -> Grid:
@@ -142,6 +168,8 @@ def write_reconstruction(path: str | Path, result: Reconstruction) -> None:
         file.attrs.update(asdict(result.run))
         if result.counting is not None:
             file.create_group("counts").attrs.update(asdict(result.counting))
+        if result.left_out is not None:
+            file.create_group("left_out").attrs.update(asdict(result.left_out))
 
 
 def read_reconstruction(path: str | Path) -> Reconstruction:
@@ -166,6 +194,7 @@ def read_reconstruction(path: str | Path) -> Reconstruction:
             config=_read_json(file, "config"),
             versions=_read_json(file, "versions"),
             counting=_read_counting(file["counts"]) if "counts" in file else None,
+            left_out=_read_left_out(file["left_out"]) if "left_out" in file else None,
         )
 
 
@@ -187,6 +216,12 @@ def _read_run(file: Any) -> Run:
 def _read_counting(group: Any) -> Counting:
     names = [each.name for each in fields(Counting)]
     return Counting(**{name: int(read_number(group, name, 0)) for name in names})
+
+
+def _read_left_out(group: Any) -> LeftOut:
+    found = {key: float(group.attrs.get(key, math.nan)) for key in ("misfit", "explained")}
+    sigmas = float(group.attrs.get("sigmas", math.nan))  # may be NaN
+    return LeftOut(patterns=int(read_number(group, "patterns", 1)), sigmas=sigmas, **found)
 
 
 def _read_json(file: Any, key: str) -> dict[str, Any]:

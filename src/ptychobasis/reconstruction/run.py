@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -18,6 +19,11 @@ from ptychobasis.core.errors import StudyError
 from ptychobasis.reconstruction.checkpoint import Checkpoint
 from ptychobasis.reconstruction.descent import Descent, State
 from ptychobasis.reconstruction.focus import find_focus
+from ptychobasis.reconstruction.left_out import (
+    choose_left_out,
+    predict_left_out,
+    report_left_out,
+)
 from ptychobasis.reconstruction.objective import prepare
 from ptychobasis.reconstruction.processes import ALONE, Team
 from ptychobasis.reconstruction.result_file import Reconstruction, Run
@@ -63,7 +69,9 @@ def reconstruct(
     torch.manual_seed(seed)
     device = device or choose_device(settings.device)
     with _threads_for_chunks() as threads:
-        descent = Descent(prepare(data, settings, device, threads, team), settings)
+        left_out = choose_left_out(len(data.positions), settings.left_out, seed)
+        objective = prepare(data, settings, device, threads, team, left_out)
+        descent = Descent(objective, settings)
         content = checkpoint.load() if checkpoint is not None and team.rank == 0 else None
         content = team.broadcast(content, device)
         state = descent.start(seed, None if content else find_focus(descent, seed))
@@ -71,7 +79,10 @@ def reconstruct(
             state.restore(content)
             log.info("going on after epoch %d, from %s", len(state.losses), checkpoint.path)
         _run(descent, state, checkpoint if team.rank == 0 else None, watch)
-    return _result(data, descent, state, seed)
+        judged = predict_left_out(objective, state.phase, state.spectrum)
+    if judged is not None and team.rank == 0:
+        report_left_out(judged)
+    return replace(_result(data, descent, state, seed), left_out=judged)
 
 
 def _result(data: Compressed, descent: Descent, state: State, seed: int) -> Reconstruction:

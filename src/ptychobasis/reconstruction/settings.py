@@ -60,6 +60,8 @@ class ReconstructionSettings(Section):
     """Epochs before a joint probe starts to change."""
     probe_band_limit: bool = True
     """Keep a joint probe's spectrum within the condenser aperture."""
+    left_out: Annotated[float, Field(ge=0, le=0.5)] = 0.02
+    """Share of the patterns that is left out, at least eight of them, to judge the model by."""
     checkpoint_seconds: Annotated[float, Field(ge=0, le=86_400)] = 30.0
     """Time between checkpoints [s]; a reconstruction that was killed goes on from the last."""
     device: Device = "auto"
