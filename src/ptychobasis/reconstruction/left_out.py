@@ -19,7 +19,6 @@ log = logging.getLogger(__name__)
 _LEAST = 8  # patterns, for a mean that means something,
 _MOST = 0.1  # but no larger share of a small scan
 _STREAM = 1  # of the random numbers of a seed
-EXPLAINED = 0.5  # share of the sample's effect below which a model does not explain the data
 
 
 def choose_left_out(count: int, share: float, seed: int) -> NDArray[np.int64]:
@@ -59,12 +58,13 @@ def predict_left_out(
     predicted = objective.forward.intensities(phase, spectrum, chosen)
     empty = objective.forward.intensities(torch.zeros_like(phase), spectrum, chosen)
     misfit, of_empty = (loss.misfit(each, chosen) for each in (predicted, empty))
-    noise = loss.expected_noise(predicted, chosen)
+    noise = loss.expected_noise(predicted, chosen) or 0.0
     return LeftOut(
         patterns=len(chosen),
         misfit=math.sqrt(misfit),
-        explained=1 - misfit / of_empty if of_empty > 0 else math.nan,
+        explained=1 - (misfit - noise) / (of_empty - noise) if of_empty > noise else math.nan,
         sigmas=math.sqrt(misfit / noise) if noise else math.nan,
+        beyond_noise=math.sqrt(max(0.0, misfit - noise)),
     )
 
 
@@ -77,7 +77,7 @@ def report_left_out(found: LeftOut) -> None:
         found.patterns, 100 * found.misfit, noise if math.isfinite(found.sigmas) else "",
         100 * found.explained,
     )  # fmt: skip
-    if not found.explained >= EXPLAINED:
+    if not found.holds:
         log.warning(
             "the model does not explain the data: it predicts %.0f %% of what the sample does to "
             "patterns that were left out. Look for a scan that is turned or flipped against the "
