@@ -41,9 +41,7 @@ def synthetic(pixels: int, side: int, masks: int = 36, window: float = 35.0) -> 
     strengths = generator.uniform(0.6, 1.0, (side**2, 1)).astype(np.float32)
     coefficients = strengths * basis.forward(bright / bright.sum())  # no pattern is ever held
     positions = np.stack(np.meshgrid(np.arange(side), np.arange(side), indexing="ij"), -1)
-    return Compressed(
-        coefficients, positions.reshape(-1, 2).astype(float), (side, side), basis, optics
-    )
+    return Compressed(coefficients, positions.reshape(-1, 2).astype(float), basis, optics)
 
 
 def run() -> dict[str, list[dict[str, Any]]]:

@@ -21,7 +21,7 @@ from distributed import Client, LocalCluster
 
 from benchmarks.compression import Case, write_case
 from ptychobasis.bases.basis import Request
-from ptychobasis.bases.compress import Blocks
+from ptychobasis.bases.compress import PatternReader
 from ptychobasis.bases.registry import build_basis
 from ptychobasis.data.dataset import BLOCK_BYTES, read_dataset
 
@@ -52,7 +52,7 @@ def _row(path: Path, count: int) -> dict[str, Any]:
     with _cluster(count) as (scheduler, pids):
 
         def spent(most_bytes: int) -> tuple[int, float, float]:
-            chosen = Blocks(most_bytes, scheduler)
+            chosen = PatternReader(most_bytes, scheduler)
             number = sum(1 for _ in chosen.coefficients(dataset, basis))  # reads the file
             return number, *_spent(lambda: list(chosen.coefficients(dataset, basis)), pids)
 

@@ -22,7 +22,6 @@ basis = build_basis("pixels", Request(optics))
 compressed = Compressed(
     coefficients=basis.forward(data.patterns).reshape(-1, basis.size),
     positions=data.positions.reshape(-1, 2),
-    scan_shape=data.patterns.shape[:2],
     basis=basis,
     optics=optics,
     # the study's own files hold it: the model need not be larger than the sample asks

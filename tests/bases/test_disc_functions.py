@@ -27,8 +27,8 @@ def make(name: str, size: int, optics: Optics = OPTICS) -> Basis:
 
 
 def seen(name: str, size: int, optics: Optics = OPTICS) -> Float:
-    """The masks, ``(masks, pixels of the disc)``."""
-    return make(name, size, optics).masks()[:, optics.bright_field()].astype(float)
+    """The masks as they are defined, ``(masks, pixels of the disc)``."""
+    return make(name, size, optics).as_given().masks()[:, optics.bright_field()].astype(float)
 
 
 @pytest.mark.parametrize("name", ["zernike", "disc-harmonics", "hadamard", "random"])
@@ -122,7 +122,7 @@ def test_walsh_masks_have_two_values_and_unit_norm() -> None:
 def test_walsh_masks_come_by_their_sign_changes_along_y_and_x() -> None:
     rows, columns = (n // 2 for n in OPTICS.detector.shape)
     order = []
-    for mask in make("hadamard", 21).masks():
+    for mask in make("hadamard", 21).as_given().masks():
         # a line beside the axis that no change of sign of these orders runs along
         along_y, along_x = mask[:, columns + 1], mask[rows + 1]
         order.append(

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ptychobasis.bases.basis import Basis, Request
-from ptychobasis.bases.compress import Blocks, compress, leading_vectors
+from ptychobasis.bases.compress import PatternReader, compress, leading_vectors
 from ptychobasis.bases.compressed_file import bytes_of_coefficients, read_compressed
 from ptychobasis.bases.quantise import Store, decode, encode
 from ptychobasis.bases.registry import build_basis
@@ -21,7 +21,7 @@ from ptychobasis.data.dataset import Dataset, read_dataset, write_dataset
 from ptychobasis.simulation.noise import bytes_of_counts, count_electrons
 
 OPTICS = Optics(60e3, 0.03, 0.0, Grid((30, 26), (0.3, 0.35)))
-TINY = Blocks(3 * 30 * 26 * 4)  # three patterns each
+TINY = PatternReader(3 * 30 * 26 * 4)  # three patterns each
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_reconstruction_sees_what_was_stored(
 ) -> None:
     chosen = basis(name, 10)
     compress(dataset, chosen, tmp_path / "exact.h5")
-    compress(dataset, chosen, tmp_path / "c.h5", store=store, blocks=TINY)
+    compress(dataset, chosen, tmp_path / "c.h5", store=store, reader=TINY)
     exact, read = (read_compressed(tmp_path / f"{n}.h5").coefficients for n in ("exact", "c"))
     assert read.dtype == np.float32
     limit = np.abs(exact).max(axis=0) * close * 1.01
@@ -160,7 +160,7 @@ def test_all_bases_see_the_same_noise(counted: Dataset, tmp_path: Path) -> None:
     seen = read_compressed(tmp_path / "pixels.h5")
     for name, size in (("zernike", 10), ("binning", 3), ("bright-field", 0), ("svd", 4)):
         chosen = basis(name, size, counted)
-        compress(counted, chosen, tmp_path / "c.h5", blocks=TINY)
+        compress(counted, chosen, tmp_path / "c.h5", reader=TINY)
         found = read_compressed(tmp_path / "c.h5").coefficients
         noisy = seen.basis.adjoint(seen.coefficients)
         np.testing.assert_allclose(found, chosen.forward(noisy), rtol=1e-4, atol=1e-7)

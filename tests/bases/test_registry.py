@@ -1,9 +1,10 @@
 """Every basis: adjoint, orthonormality, completeness, closed forms, counts and refusals."""
 
 import tracemalloc
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,9 +13,9 @@ from numpy.typing import NDArray
 
 from ptychobasis.bases import disc_functions as bases_functions
 from ptychobasis.bases.basis import Basis, Request
-from ptychobasis.bases.detectors import dark_field
+from ptychobasis.bases.dark_field import dark_field
 from ptychobasis.bases.disc_functions import complete_zernike_orders, zernike_indices
-from ptychobasis.bases.registry import BASES, SIZELESS, build_basis
+from ptychobasis.bases.registry import BASES, build_basis
 from ptychobasis.core.errors import StudyError
 from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
@@ -36,23 +37,28 @@ SIZES = {
     "random": 7,
     "svd": 9,
 }
-ORTHONORMAL = [name for name in BASES if name not in ("hadamard", "file")]
 
 
 def random_patterns(count: int, optics: Optics = OPTICS, seed: int = 0) -> Float:
     return np.random.default_rng(seed).random((count, *optics.detector.shape))
 
 
-def make(name: str, folder: Path, optics: Optics = OPTICS) -> Basis:
-    """The basis registered as `name`, of a size that suits the small detectors."""
+def make_vectors(optics: Optics) -> Callable[[NDArray[np.bool_], int], Float]:
+    """Leading singular vectors of random patterns."""
 
     def vectors(support: NDArray[np.bool_], count: int) -> Float:
         seen = random_patterns(30, optics, seed=1)[:, support]
         return np.linalg.svd(seen, full_matrices=False)[2][:count]
 
+    return vectors
+
+
+def make(name: str, folder: Path, optics: Optics = OPTICS) -> Basis:
+    """The basis registered as `name`, of a size that suits the small detectors."""
+
     path = folder / "mine.npy"
     np.save(path, np.random.default_rng(2).normal(size=(4, *optics.detector.shape)))
-    return build_basis(name, Request(optics, SIZES.get(name, 0), vectors, path))
+    return build_basis(name, Request(optics, SIZES.get(name, 0), make_vectors(optics), path))
 
 
 def refusal(name: str, request: Request) -> str:
@@ -91,7 +97,7 @@ def test_forward_is_the_inner_product_with_the_masks(name: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("optics", [OPTICS, OBLONG])
-@pytest.mark.parametrize("name", ORTHONORMAL)
+@pytest.mark.parametrize("name", BASES)
 def test_masks_are_orthonormal(name: str, optics: Optics, tmp_path: Path) -> None:
     basis = make(name, tmp_path, optics)
     masks = basis.masks().reshape(basis.size, -1)
@@ -99,7 +105,7 @@ def test_masks_are_orthonormal(name: str, optics: Optics, tmp_path: Path) -> Non
     np.testing.assert_allclose(seen @ seen.T, np.eye(basis.size), atol=2e-6)
 
 
-@pytest.mark.parametrize("name", [name for name in BASES if name not in SIZELESS])
+@pytest.mark.parametrize("name", [name for name, kind in BASES.items() if kind.sized])
 def test_a_sized_basis_has_its_size_and_independent_masks(name: str, tmp_path: Path) -> None:
     basis = make(name, tmp_path, OBLONG)
     matrix = basis.masks()[:, basis.support].astype(float)
@@ -330,66 +336,39 @@ def test_svd_without_data_is_refused() -> None:
     assert "needs the patterns" in refusal("svd", Request(OPTICS, 3))
 
 
-SHAPE = OPTICS.detector.shape
-
-
-@pytest.mark.parametrize(
-    ("masks", "message"),
-    [
-        (np.ones((2, *SHAPE[::-1])), "(2, 36, 41); allowed is (masks, 41, 36)"),
-        (np.ones(SHAPE), "have the shape (41, 36)"),
-        (np.full((1, *SHAPE), np.nan), "NaN or infinite"),
-        (np.stack([np.ones(SHAPE), np.ones(SHAPE)]), "only 1 of 2 masks are linearly independent"),
-        (np.zeros((1, *SHAPE)), "only 0 of 1 masks"),
-    ],
-)
-def test_unfit_masks_are_refused(masks: Float, message: str, tmp_path: Path) -> None:
-    np.save(tmp_path / "mine.npy", masks)
-    told = refusal("file", Request(OPTICS, masks_file=tmp_path / "mine.npy"))
-    assert message in told
-    assert "mine.npy" in told
-
-
-def test_unreadable_masks_are_refused(tmp_path: Path) -> None:
-    assert "masks_file" in refusal("file", Request(OPTICS))
-    assert "gone.npy" in refusal("file", Request(OPTICS, masks_file=tmp_path / "gone.npy"))
-    assert "gone.h5" in refusal("file", Request(OPTICS, masks_file=tmp_path / "gone.h5"))
-    (tmp_path / "text.npy").write_text("no array")
-    assert "text.npy" in refusal("file", Request(OPTICS, masks_file=tmp_path / "text.npy"))
-    with h5py.File(tmp_path / "other.h5", "w") as file:
-        file["mask"] = np.ones((1, *SHAPE))
-    assert "data set 'masks'" in refusal("file", Request(OPTICS, masks_file=tmp_path / "other.h5"))
-
-
-def test_masks_of_both_kinds_of_file_are_the_same(tmp_path: Path) -> None:
-    masks = np.random.default_rng(0).normal(size=(3, *SHAPE))
-    masks[:, :5] = 0
-    np.save(tmp_path / "mine.npy", masks)
-    with h5py.File(tmp_path / "mine.h5", "w") as file:
-        file["masks"] = masks
-    for name in ("mine.npy", "mine.h5"):
-        basis = build_basis("file", Request(OPTICS, masks_file=tmp_path / name))
-        np.testing.assert_array_equal(basis.masks(), masks.astype(np.float32))
-        assert basis.name == "mine"
-        assert basis.support.sum() == 36 * 36
-
-
 def test_an_unknown_basis_is_refused_with_the_nearest() -> None:
     told = refusal("zernicke", Request(OPTICS, 6))
     assert "did you mean 'zernike'?" in told
     assert ", ".join(BASES) in told
 
 
-def test_one_line_adds_a_basis(monkeypatch: pytest.MonkeyPatch) -> None:
-    def total(request: Request) -> Basis:
-        shape = request.optics.detector.shape
-        return Basis("total", np.ones(shape, bool), np.ones((1, shape[0] * shape[1]), np.float32))
+def test_titles_tell_bases_apart() -> None:
+    assert len({kind.title for kind in BASES.values()}) == len(BASES)
 
-    monkeypatch.setitem(BASES, "total", total)
-    basis = build_basis("total", Request(OPTICS))
-    x = random_patterns(1)[0]
-    assert basis.size == 1
-    assert basis.forward(x)[0] == pytest.approx(x.sum(), rel=1e-5)
+
+@pytest.mark.parametrize("name", BASES)
+def test_counts_are_about_the_numbers_stored(name: str, tmp_path: Path) -> None:
+    """Bins are counted as if the disc had no rim; all others exactly."""
+    basis = make(name, tmp_path, FINE)
+    asked = Request(FINE, SIZES.get(name, 0), masks_file=tmp_path / "mine.npy")
+    expected = pytest.approx(basis.size, rel=0.25 if name == "binning" else 0)
+    assert BASES[name].count(asked) == expected
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_what_the_registry_says_of_a_basis_is_true(name: str, tmp_path: Path) -> None:
+    kind = BASES[name]
+    assert kind.stores_pixels == (make(name, tmp_path).matrix is None)
+    bare = Request(OPTICS, SIZES.get(name, 0))
+    if kind.needs_patterns:
+        assert "patterns" in refusal(name, bare)
+    elif kind.needs_masks_file:
+        assert "masks_file" in refusal(name, bare)
+    else:
+        build_basis(name, bare)
+    if kind.sized:
+        other = Request(OPTICS, SIZES[name] + 4, make_vectors(OPTICS))
+        assert build_basis(name, other).size != build_basis(name, replace(other, size=4)).size
 
 
 # dark field

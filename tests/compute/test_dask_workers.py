@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ptychobasis.bases import compress as compression
 from ptychobasis.bases.basis import Basis, Request
-from ptychobasis.bases.compress import Blocks, compress, leading_vectors
+from ptychobasis.bases.compress import PatternReader, compress, leading_vectors
 from ptychobasis.bases.quantise import Store
 from ptychobasis.bases.registry import build_basis
 from ptychobasis.compute import dask_workers as cluster
@@ -54,13 +54,13 @@ def dataset(tmp_path: Path) -> Dataset:
     return read_dataset(tmp_path / "dataset.h5")
 
 
-def stored(dataset: Dataset, blocks: Blocks, name: str, store: Store = "float32") -> bytes:
+def stored(dataset: Dataset, reader: PatternReader, name: str, store: Store = "float32") -> bytes:
     """The whole compressed file; singular vectors go through the blocks as well."""
-    vectors = partial(leading_vectors, dataset, blocks=blocks)
+    vectors = partial(leading_vectors, dataset, reader=reader)
     size = 0 if name == "pixels" else 6
     basis = build_basis(name, Request(OPTICS, size, vectors))
     path = dataset.path.with_name("compressed.h5")
-    compress(dataset, basis, path, store=store, blocks=blocks)
+    compress(dataset, basis, path, store=store, reader=reader)
     return path.read_bytes()
 
 
@@ -75,10 +75,10 @@ def test_workers_give_the_same_bits(
     store: Store,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    expected = stored(dataset, Blocks(TINY), name, store)
+    expected = stored(dataset, PatternReader(TINY), name, store)
     monkeypatch.chdir(dataset.path.parent)  # where workers are not
     there = read_dataset("dataset.h5")
-    assert stored(there, Blocks(TINY, workers.scheduler_address), name, store) == expected
+    assert stored(there, PatternReader(TINY, workers.scheduler_address), name, store) == expected
 
 
 def test_blocks_lie_in_memory_as_if_made_here(
@@ -100,15 +100,15 @@ def test_blocks_lie_in_memory_as_if_made_here(
 
     monkeypatch.setattr(compression, "mapped", sent)
     disc = Basis("pixels", OPTICS.bright_field())
-    here = list(Blocks(TINY).coefficients(dataset, disc))
-    there = list(Blocks(TINY, "tcp://mocked:1").coefficients(dataset, disc))
+    here = list(PatternReader(TINY).coefficients(dataset, disc))
+    there = list(PatternReader(TINY, "tcp://mocked:1").coefficients(dataset, disc))
     assert len(here) == 72
     for mine, other in zip(here, there, strict=True):
         np.testing.assert_array_equal(other, mine)
         assert (other.strides, other.flags.aligned) == (mine.strides, True)
 
 
-class Deadly(Blocks):
+class Deadly(PatternReader):
     """Kills a worker in the middle of the work, one that holds what was not fetched yet."""
 
     def coefficients(self, dataset: Dataset, basis: Basis) -> Iterator[NDArray[np.float32]]:
@@ -127,7 +127,7 @@ class Deadly(Blocks):
 
 
 def test_a_worker_that_is_killed_changes_nothing(workers: LocalCluster, dataset: Dataset) -> None:
-    expected = stored(dataset, Blocks(TINY), "zernike")
+    expected = stored(dataset, PatternReader(TINY), "zernike")
     assert len(dataset.cuts(TINY)) > 100  # of which workers get 16 at a time
     assert stored(dataset, Deadly(TINY, workers.scheduler_address), "zernike") == expected
 
@@ -138,7 +138,7 @@ def test_a_scheduler_that_does_not_answer(
 ) -> None:
     monkeypatch.setattr(cluster, "_PATIENCE", 0.5)
     with pytest.raises(StudyError, match=rf"^compression\.dask_scheduler is '{address}'.*allowed"):
-        stored(dataset, Blocks(scheduler=address), "zernike")
+        stored(dataset, PatternReader(scheduler=address), "zernike")
     assert list(dataset.path.parent.iterdir()) == [dataset.path]
 
 
@@ -150,7 +150,7 @@ def test_a_worker_that_does_not_find_the_file(
     dataset.path.unlink()
     told = r"worker.*dask_scheduler.*dataset\.h5: there is no such file.*file system that all share"
     with pytest.raises(StudyError, match=told):
-        stored(dataset, Blocks(TINY, workers.scheduler_address), "zernike")
+        stored(dataset, PatternReader(TINY, workers.scheduler_address), "zernike")
     assert list(dataset.path.parent.iterdir()) == []
 
 
@@ -166,5 +166,5 @@ def test_workers_without_the_package(
 ) -> None:
     monkeypatch.setattr(cluster, "_NEEDED", "no_such_package")
     with pytest.raises(StudyError, match=r"whose worker tcp\S+ lacks.*'no_such_package'.*allowed"):
-        stored(dataset, Blocks(TINY, workers.scheduler_address), "zernike")
+        stored(dataset, PatternReader(TINY, workers.scheduler_address), "zernike")
     assert list(dataset.path.parent.iterdir()) == [dataset.path]

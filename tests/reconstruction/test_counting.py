@@ -33,7 +33,7 @@ def counted(name: str, size: int = 0, **settings: object) -> Counting:
     """Of a small scan in two slices, on the detector's own grid."""
     positions, basis = scan(9, 7), build_basis(name, Request(OPTICS, size))
     stored = np.ones((len(positions), basis.size), np.float32)
-    data = Compressed(stored, positions, (9, 7), basis, OPTICS)
+    data = Compressed(stored, positions, basis, OPTICS)
     keys = {"model_pixels": None, "window_angstrom": None, "slice_depths_angstrom": (0.0, 15.0)}
     return prepare(data, ReconstructionSettings.model_validate(keys | settings), CPU).counting
 

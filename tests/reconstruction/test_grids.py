@@ -33,7 +33,7 @@ def data(optics: Optics = OPTICS, reach: float = 1.0) -> Compressed:
     basis = build_basis("pixels", Request(optics))
     positions = np.array([[0.0, 0.0], [1.0, 0.0]])
     return Compressed(
-        np.zeros((2, basis.size), np.float32), positions, (2, 1), basis, optics, scattering(reach)
+        np.zeros((2, basis.size), np.float32), positions, basis, optics, scattering(reach)
     )
 
 

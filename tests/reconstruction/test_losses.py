@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from through import differentiable
 
 from ptychobasis.bases.basis import Basis, Request
-from ptychobasis.bases.detectors import dark_field
+from ptychobasis.bases.dark_field import dark_field
 from ptychobasis.bases.registry import build_basis
 from ptychobasis.core.errors import StudyError
 from ptychobasis.core.grid import Grid, centred_slices

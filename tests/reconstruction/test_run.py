@@ -39,8 +39,7 @@ class Sample:
 
     def compressed(self, name: str, size: int = 0) -> Compressed:
         basis = build_basis(name, Request(OPTICS, size))
-        shape = (6, 6)
-        return Compressed(basis.forward(self.patterns), self.positions, shape, basis, OPTICS)
+        return Compressed(basis.forward(self.patterns), self.positions, basis, OPTICS)
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ rule figure_masks:
     conda:
         "../../envs/study.yaml"
     params:
-        code=code("figure_masks"),
+        code=code("figure_masks", parameters.bases(STUDY)),
     message:
         "Draw the masks and the decomposition of a pattern"
     script:

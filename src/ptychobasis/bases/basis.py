@@ -26,11 +26,14 @@ class Basis:
         support: ``(y, x)``, detector pixels that any mask sees.
         matrix: ``(masks, pixels of the support)``, sparse for the thousands of bins of a dark
             field; None stands for the identity, which stores each pixel as it is.
+        mixing: ``(masks, masks)``, which makes the masks that somebody gave from those of
+            `matrix`; None where they are the same.
     """
 
     name: str
     support: Bool
-    matrix: NDArray[np.float32] | csr_array | None = None
+    matrix: NDArray[np.floating] | csr_array | None = None
+    mixing: NDArray[np.float64] | None = None
 
     @property
     def size(self) -> int:
@@ -52,6 +55,13 @@ class Basis:
     def masks(self) -> NDArray[np.float32]:
         """The masks as pictures, ``(masks, y, x)``."""
         return self.adjoint(np.eye(self.size, dtype=np.float32))
+
+    def as_given(self) -> "Basis":
+        """The basis with the masks as they were before they were made orthonormal."""
+        if self.mixing is None or self.matrix is None:
+            return self
+        given = (self.mixing @ self.matrix).astype(np.float32)
+        return replace(self, matrix=given, mixing=None)
 
     def on_shape(self, shape: tuple[int, int]) -> "Basis":
         """The same masks on a detector of another number of equal pixels, centred alike.

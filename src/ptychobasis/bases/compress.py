@@ -24,8 +24,8 @@ _TOGETHER = 16  # blocks that a worker is given at once: a second of work, or mo
 
 
 @dataclass(frozen=True)
-class Blocks:
-    """How a data set is gone through.
+class PatternReader:
+    """How the patterns of a data set are read: block by block, here or by workers.
 
     Attributes:
         most_bytes: the most that a block of patterns in memory may take.
@@ -51,7 +51,7 @@ class Blocks:
         return (np.require(block, requirements="A") for block in found)
 
 
-_HERE = Blocks()
+_HERE = PatternReader()
 
 
 def compress(
@@ -61,7 +61,7 @@ def compress(
     about: Mapping[str, Any] | None = None,
     scattering: NDArray[np.floating] | None = None,
     store: Store = "float32",
-    blocks: Blocks = _HERE,
+    reader: PatternReader = _HERE,
 ) -> None:
     """Write the inner products of every pattern with every mask to a compressed file.
 
@@ -73,10 +73,10 @@ def compress(
         scattering: ``(2, n)``, how far the mean pattern reaches, which tells a reconstruction
             how small its model may be; see `ptychobasis.data.dataset_checks.scattering`.
         store: how the inner products are stored, see `ptychobasis.bases.quantise`.
-        blocks: how to go through the patterns.
+        reader: how the patterns are read.
     """
     _check_shape(dataset, basis.support)
-    stored = encode(lambda: blocks.coefficients(dataset, basis), store)
+    stored = encode(lambda: reader.coefficients(dataset, basis), store)
     found = Found(
         scattering, dataset.marked_pixels, dataset.marked_frames, dataset.electrons_per_pattern
     )
@@ -87,7 +87,7 @@ def leading_vectors(
     dataset: Dataset,
     support: NDArray[np.bool_],
     count: int,
-    blocks: Blocks = _HERE,
+    reader: PatternReader = _HERE,
 ) -> NDArray[np.float64]:
     """Leading right singular vectors of the patterns, not centred, within `support`.
 
@@ -98,7 +98,7 @@ def leading_vectors(
         dataset: the patterns.
         support: ``(ky, kx)``, pixels to look at.
         count: number of vectors.
-        blocks: how to go through the patterns.
+        reader: how the patterns are read.
 
     Returns:
         ``(count, pixels of the support)``, orthonormal, largest singular value first.
@@ -119,7 +119,7 @@ def leading_vectors(
             f"{dataset.path}: singular vectors of {pixels} bright-field pixels take too much "
             f"memory; allowed: up to {_MOST_PIXELS}, for instance after binning the detector"
         )
-    gram = _gram(dataset, support, blocks)
+    gram = _gram(dataset, support, reader)
     _, columns = eigh(gram, subset_by_index=[pixels - count, pixels - 1])
     vectors = columns.T[::-1]
     largest = np.abs(vectors).argmax(axis=1)
@@ -131,7 +131,9 @@ def reduction(stored: int, detector_pixels: int) -> float:
     return 100 * (1 - stored / detector_pixels)
 
 
-def _gram(dataset: Dataset, support: NDArray[np.bool_], blocks: Blocks) -> NDArray[np.float64]:
+def _gram(
+    dataset: Dataset, support: NDArray[np.bool_], reader: PatternReader
+) -> NDArray[np.float64]:
     """XᵀX of the patterns X within `support`.
 
     With any pattern r, D = X - r and d the sum of D over the n patterns, it is
@@ -141,7 +143,7 @@ def _gram(dataset: Dataset, support: NDArray[np.bool_], blocks: Blocks) -> NDArr
     common = dataset.pattern(0, 0)[support]
     gram, drift = np.zeros((common.size, common.size)), np.zeros(common.size)
     # workers send pixels, which are far fewer numbers than their products
-    for pixels in blocks.coefficients(dataset, Basis("pixels", support)):
+    for pixels in reader.coefficients(dataset, Basis("pixels", support)):
         seen = np.subtract(pixels, common, out=pixels)
         gram += seen.T @ seen
         drift += seen.sum(axis=0, dtype=np.float64)

@@ -54,7 +54,6 @@ class Compressed:
         coefficients: ``(n, masks)``, inner products of the patterns with the masks, in units
             of the incident electrons per pattern.
         positions: ``(n, 2)``, scan positions as (y, x) [Å].
-        scan_shape: scan points along (y, x).
         basis: the masks.
         optics: probe and detector.
         scattering: ``(2, n)``, frequencies [1/Å] and the fraction of the incident electrons
@@ -65,7 +64,6 @@ class Compressed:
 
     coefficients: NDArray[np.float32]
     positions: NDArray[np.float64]
-    scan_shape: tuple[int, int]
     basis: Basis
     optics: Optics
     scattering: NDArray[np.float64] | None = None
@@ -109,15 +107,13 @@ def write_compressed(
         optics: probe and detector.
         positions: ``(scan_y, scan_x, 2)``, scan positions as (y, x) [Å].
         basis: the masks.
-        coefficients: what to store of the patterns, see `storage.encode`.
+        coefficients: what to store of the patterns, see `ptychobasis.bases.quantise.encode`.
         about: what to keep in the attribute ``provenance`` beside the versions.
         found: What the checks of the data set found.
     """
     sy, sx, _ = positions.shape
     with create_hdf5(path, FORMAT, about) as file:
         write_calibration(file, optics, positions)
-        file.attrs["stored_values"] = basis.size
-        file.attrs["detector_pixels"] = math.prod(optics.detector.shape)
         blocks, dtype, scale = coefficients
         shape = (sy, sx, basis.size)
         data = create_scan(file, "coefficients", shape, blocks, dtype, SMALLEST)
@@ -163,7 +159,7 @@ def read_compressed(path: str | Path) -> Compressed:
     )
     if frames is not None:
         coefficients, points = coefficients[~frames.ravel()], points[~frames.ravel()]
-    return Compressed(coefficients, points, (sy, sx), basis, optics, scattering, pixels, electrons)
+    return Compressed(coefficients, points, basis, optics, scattering, pixels, electrons)
 
 
 def _read_marks(file: Any, key: str, shape: tuple[int, int]) -> Marks:
@@ -178,12 +174,18 @@ def bytes_of_coefficients(path: str | Path) -> int:
 
 
 def write_basis(file: Any, key: str, basis: Basis) -> None:
-    """Write the masks of a basis as the group `key`."""
+    """Write the masks of a basis as the group `key`, and how to come back to those given."""
     group = file.create_group(key)
     group.attrs["name"] = basis.name
     group.create_dataset("support", data=basis.support, **LOSSLESS)
     if basis.matrix is not None:
         group.create_dataset("matrix", data=basis.matrix, **LOSSLESS)
+    if basis.mixing is not None:
+        item = group.create_dataset("mixing", data=basis.mixing, **LOSSLESS)
+        item.attrs["description"] = (
+            "The masks in 'matrix' are those that were given, made orthonormal in their order. "
+            "Those that were given are mixing @ matrix, their coefficients mixing @ coefficients."
+        )
 
 
 def read_basis(file: Any, key: str) -> Basis:
@@ -193,4 +195,7 @@ def read_basis(file: Any, key: str) -> Basis:
     if f"{key}/matrix" in file:
         shape = ("masks", int(support.sum()))
         matrix = read_array(file, f"{key}/matrix", shape).astype(np.float32)
-    return Basis(read_text(file[key], "name"), support, matrix)
+    mixing = None
+    if matrix is not None and f"{key}/mixing" in file:
+        mixing = read_array(file, f"{key}/mixing", (len(matrix), len(matrix))).astype(np.float64)
+    return Basis(read_text(file[key], "name"), support, matrix, mixing)

@@ -1,12 +1,13 @@
-"""Bases that a detector could have: pixels, bins, rings, segments, moments; and dark fields."""
+"""Bases that a detector could have: pixels, bins, rings, segments, moments."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
-from ptychobasis.bases.basis import Basis, Bool, Request
+from ptychobasis.bases.basis import Basis, Request
+from ptychobasis.bases.partitions import bin_labels, indicator_masks
 from ptychobasis.core.errors import StudyError
 from ptychobasis.core.optics import Optics
 
@@ -28,14 +29,14 @@ def binning(request: Request) -> Basis:
     whole. Masks have unit norm: a coefficient is the mean of its pixels times `size`.
     """
     edge = request.size
-    labels = _bin_labels(request.optics.detector.shape, edge)
+    labels = bin_labels(request.optics.detector.shape, edge)
     kept = np.unique(labels[request.optics.bright_field()])
     if kept.size and kept[0] < 0:
         raise StudyError(
             f"bins of {edge} pixels around the bright-field disc reach beyond the detector; "
             "allowed are smaller bins or a detector with more pixels"
         )
-    support, masks = _indicator_masks(labels, kept)
+    support, masks = indicator_masks(labels, kept)
     return Basis("binning", support, masks.toarray())
 
 
@@ -90,37 +91,19 @@ def moments(request: Request) -> Basis:
     return replace(rings, matrix=masks)
 
 
-def dark_field(kind: str, bright: Bool, edge: int = 7) -> Basis:
-    """Masks of the pixels outside `bright`, whose coefficients are to be zero.
-
-    Args:
-        kind: ``donut`` (one mask), ``bins`` (of `edge` x `edge` pixels) or ``pixels``.
-        bright: ``(y, x)``, what the basis of the bright field sees.
-        edge: of the bins [pixels].
-    """
-    if kind == "pixels":
-        return Basis("dark-field pixels", ~bright)
-    if kind == "donut":
-        one = (~bright).sum()
-        return Basis("dark-field donut", ~bright, np.full((1, one), one**-0.5, np.float32))
-    if kind == "bins":
-        labels = np.where(bright, -1, _bin_labels(bright.shape, edge))
-        kept = np.unique(labels[labels >= 0])
-        return Basis("dark-field bins", *_indicator_masks(labels, kept))
-    kinds = ("donut", "bins", "pixels")
-    raise StudyError(f"no dark field '{kind}'; allowed: none, {', '.join(kinds)}")
+def count_pixels(request: Request) -> float:
+    """Pixels of the detector."""
+    return math.prod(request.optics.detector.shape)
 
 
-def _bin_labels(shape: tuple[int, int], edge: int) -> NDArray[np.int64]:
-    """Number the `edge` x `edge` bins, one centred on the axis; -1 where one is cut off."""
-    rows, columns = ((np.arange(n) - n // 2 + edge // 2) // edge for n in shape)
-    whole = [
-        np.isin(axis, np.flatnonzero(np.bincount(axis - axis.min()) == edge) + axis.min())
-        for axis in (rows, columns)
-    ]
-    rows, columns = rows - rows.min(), columns - columns.min()
-    labels = rows[:, None] * (columns.max() + 1) + columns[None, :]
-    return np.where(whole[0][:, None] & whole[1][None, :], labels, -1)
+def count_bright_field(request: Request) -> float:
+    """Pixels of the bright-field disc."""
+    return int(request.optics.bright_field().sum())
+
+
+def count_bins(request: Request) -> float:
+    """Bins that fill the bright-field disc, about."""
+    return count_bright_field(request) / request.size**2
 
 
 def _rings(optics: Optics, count: int) -> NDArray[np.int64]:
@@ -139,14 +122,5 @@ def _partition(name: str, labels: NDArray[np.int64], count: int) -> Basis:
             f"{(labels >= 0).sum()} pixels: {count - kept.size} would hold no pixel; allowed are "
             "fewer masks, or a detector with a longer window"
         )
-    support, masks = _indicator_masks(labels, kept)
+    support, masks = indicator_masks(labels, kept)
     return Basis(name, support, masks.toarray())
-
-
-def _indicator_masks(labels: NDArray[np.int64], kept: NDArray[np.int64]) -> tuple[Bool, csr_array]:
-    """Support and unit-norm masks of the pixels that carry each label of `kept`, ascending."""
-    support = np.isin(labels, kept)
-    rows = np.searchsorted(kept, labels[support])
-    weights = 1 / np.sqrt(np.bincount(rows))[rows]
-    entries = weights.astype(np.float32), (rows, np.arange(rows.size))
-    return support, csr_array(entries, shape=(kept.size, rows.size))

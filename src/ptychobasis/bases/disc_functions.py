@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import eval_jacobi, jnp_zeros, jv
 
 from ptychobasis.bases.basis import Basis, Bool, Float, Request
+from ptychobasis.bases.orthonormal import orthonormal_rows
 from ptychobasis.core.errors import StudyError
 
 _DEPENDENT = 1e-6  # what is left of a function without the others, if it follows from them
@@ -48,9 +49,9 @@ def hadamard(request: Request) -> Basis:
     Masks of two values are what a single-pixel camera exposes (Duarte et al., IEEE Signal
     Process. Mag. 25, 83, 2008). They come by the sum of their sign changes along y and x, so
     that 1, 3, 6, 10, ... masks are complete; those that follow from the ones before on the disc,
-    which lacks the corners of the square, are left out (with more than about 80 masks). They
-    keep their two values, scaled to unit norm, because that is what hardware can do: cut to
-    the disc they are not quite orthogonal.
+    which lacks the corners of the square, are left out (with more than about 80 masks). Cut to
+    the disc they are not quite orthogonal: what is stored are their orthonormal combinations, which
+    follow from the numbers that such hardware measures.
     """
     support = _disc(request)
     ky, kx = (k / request.optics.aperture for k in request.optics.detector.frequencies())
@@ -75,8 +76,8 @@ def random(request: Request) -> Basis:
 
 def complete_zernike_orders(limit: int) -> list[int]:
     """Mask counts up to `limit` that are complete sets of orders: 1, 3, 6, 10, ..."""
-    counts = (n * (n + 1) // 2 for n in range(1, limit + 1))
-    return [count for count in counts if count <= limit]
+    counts = (n * (n + 1) // 2 for n in itertools.count(1))
+    return list(itertools.takewhile(lambda count: count <= limit, counts))
 
 
 def zernike_indices(j: int) -> tuple[int, int]:
@@ -126,15 +127,15 @@ def _disc(request: Request) -> Bool:
 
 def _orthonormal(sampled: Float, what: str) -> NDArray[np.float32]:
     """Make ``(functions, pixels)`` orthonormal in their order, each with its sign."""
-    orthonormal, triangle = np.linalg.qr(sampled.T)
-    diagonal = np.abs(np.diag(triangle))
+    masks, triangle = orthonormal_rows(sampled)
+    diagonal = np.diag(triangle)
     if diagonal.min() < _DEPENDENT * diagonal.max():
         count, pixels = sampled.shape
         raise StudyError(
             f"{count} {what} are not independent on the {pixels} pixels of the bright-field disc; "
             "allowed are fewer masks"
         )
-    return (orthonormal * np.sign(np.diag(triangle))).T.astype(np.float32)
+    return masks.astype(np.float32)
 
 
 def _new_directions(vectors: Iterable[Float]) -> Iterator[Float]:

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from ptychobasis.bases.compressed_file import Compressed
-from ptychobasis.bases.detectors import dark_field
+from ptychobasis.bases.dark_field import dark_field
 from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
 from ptychobasis.forward.layout import lay_out_scan

@@ -3,14 +3,15 @@
 import math
 import os
 import re
-from collections.abc import Iterator
+from bisect import bisect
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
 from ase.data import chemical_symbols
 
-from ptychobasis.bases.disc_functions import complete_zernike_orders
-from ptychobasis.bases.registry import BASES, SIZELESS
+from ptychobasis.bases.kind import BasisKind
+from ptychobasis.bases.registry import BASES, named
 from ptychobasis.core.errors import StudyError, nearest
 from ptychobasis.simulation.settings import Crystal, Substitution
 from ptychobasis.study import comparison_checks as compared
@@ -22,7 +23,6 @@ from ptychobasis.study.schema import Study, Sweep
 
 # the rest of a study describes the simulation, which a ready data set replaces
 _SIMULATED = ("crystal", "microscope", "scan", "detector", "simulation")
-_IDENTITIES = ("pixels", "bright-field")
 
 
 def problems(study: Study) -> list[str]:
@@ -193,27 +193,44 @@ def _sweep(key: str, sweep: Sweep) -> Iterator[str]:
             f"{nearest(sweep.basis, BASES)}"
         )
         return
-    if sweep.sizes and sweep.basis in SIZELESS:
+    kind = BASES[sweep.basis]
+    if sweep.sizes and not kind.sized:
         yield f"{key}.sizes is given; allowed: no sizes for the basis '{sweep.basis}'"
-    if not sweep.sizes and sweep.basis not in SIZELESS:
+    if not sweep.sizes and kind.sized:
         yield f"{key}.sizes is missing; allowed: at least one size for the basis '{sweep.basis}'"
     if len(set(sweep.sizes)) < len(sweep.sizes):
         yield f"{key}.sizes is {list(sweep.sizes)}; allowed: each size once"
-    if (sweep.masks_file is None) == (sweep.basis == "file"):
+    if (sweep.masks_file is None) == kind.needs_masks_file:
         state = "given" if sweep.masks_file else "missing"
-        yield f"{key}.masks_file is {state}; allowed: a file of masks with the basis 'file' only"
-    if sweep.basis != "zernike" and not sweep.complete_orders:
-        yield f"{key}.complete_orders is false; allowed: true, except for the basis 'zernike'"
-    if sweep.basis == "zernike" and sweep.complete_orders:
-        for size in sweep.sizes:
-            complete = complete_zernike_orders(size + 50)
-            if size not in complete:
-                below = [count for count in complete if count < size][-1]
-                above = next(count for count in complete if count > size)
-                yield (
-                    f"{key}.sizes holds {size}, which ends within a radial order; allowed: 1, 3, "
-                    f"6, 10, 15, ... (nearest: {below}, {above}), or complete_orders: false"
-                )
+        own = _quoted(lambda each: each.needs_masks_file)
+        yield f"{key}.masks_file is {state}; allowed: a file of masks with the basis {own} only"
+    if sweep.complete_orders:
+        yield from _incomplete(key, sweep)
+    elif kind.complete_sizes is None:
+        ordered = _quoted(lambda each: each.complete_sizes)
+        yield f"{key}.complete_orders is false; allowed: true, except for the basis {ordered}"
+
+
+def _incomplete(key: str, sweep: Sweep) -> Iterator[str]:
+    """Sizes that end within an order, where the basis has orders."""
+    complete_sizes = BASES[sweep.basis].complete_sizes
+    if complete_sizes is None:
+        return
+    for size in sweep.sizes:
+        complete = complete_sizes(2 * size + 50)
+        if size not in complete:
+            near = bisect(complete, size)
+            yield (
+                f"{key}.sizes holds {size}, which ends within a radial order; allowed: "
+                f"{', '.join(map(str, complete[:5]))}, ... (nearest: "
+                f"{', '.join(map(str, complete[max(0, near - 1) : near + 1]))}), "
+                "or complete_orders: false"
+            )
+
+
+def _quoted(has: Callable[[BasisKind], object]) -> str:
+    """Names of the bases that have a property, for a sentence."""
+    return " or ".join(f"'{name}'" for name in named(has))
 
 
 def _dose(study: Study, key: str) -> Iterator[str]:
@@ -250,11 +267,12 @@ def _slices(study: Study) -> Iterator[str]:
 
 def _losses(study: Study) -> Iterator[str]:
     for name, sweep in study.sweeps.items():
-        if study.recon(name).loss == "amplitude" and sweep.basis not in _IDENTITIES:
+        pixels = sweep.basis in BASES and BASES[sweep.basis].stores_pixels
+        if study.recon(name).loss == "amplitude" and not pixels:
             yield (
                 f"{study.owner(name, 'loss')} is 'amplitude' for sweeps.{name}, whose masks can "
                 f"give negative numbers; allowed: intensity, except for the bases "
-                f"{' and '.join(_IDENTITIES)}"
+                f"{' and '.join(named(lambda kind: kind.stores_pixels))}"
             )
         elif study.recon(name).loss == "amplitude" and study.recon(name).dark_field != "none":
             yield (

@@ -94,9 +94,9 @@ def _closure(modules: frozenset[str]) -> dict[str, str]:
 def _registry_parts(bases: frozenset[str]) -> dict[str, str]:
     """The registry without the entries of other bases, and the code of those that are used."""
     parts: dict[str, str] = {}
-    text = _text(_REGISTRY)
+    whole = text = _text(_REGISTRY)
     for name, entry in _entries().items():
-        source = ast.get_source_segment(text, entry) or ""
+        source = ast.get_source_segment(whole, entry) or ""
         text = text.replace(source, "", 1)
         if name in bases:
             parts[f"{_REGISTRY}:{name}"] = source

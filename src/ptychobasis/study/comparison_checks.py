@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ptychobasis.bases.basis import Basis, Request
-from ptychobasis.bases.registry import build_basis
+from ptychobasis.bases.registry import BASES, build_basis
 from ptychobasis.core.errors import StudyError
 from ptychobasis.study.geometry import Geometry
 from ptychobasis.study.geometry_checks import least_pixels, where
@@ -101,8 +101,8 @@ def bases(study: Study, found: Geometry) -> Iterator[str]:
     vectors = min(int(found.optics.bright_field().sum()), points)
     for name, sweep in study.sweeps.items():
         key = f"sweeps.{name}.sizes" if sweep.sizes else f"sweeps.{name}"
-        if sweep.basis == "svd":
-            if max(sweep.sizes) > vectors:
+        if BASES[sweep.basis].needs_patterns:
+            if max(sweep.sizes, default=0) > vectors:
                 yield (
                     f"{key} holds {max(sweep.sizes)}; allowed: up to {vectors}, the fewer of "
                     "bright-field pixels and scan positions"

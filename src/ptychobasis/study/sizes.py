@@ -9,8 +9,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from ptychobasis.bases.basis import Basis
+from ptychobasis.bases.basis import Basis, Request
 from ptychobasis.bases.compressed_file import Compressed
+from ptychobasis.bases.registry import BASES
 from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
 from ptychobasis.forward.layout import lay_out_scan
@@ -97,26 +98,8 @@ def model_sizes(
 def numbers(study: Study, data: Sizes, sweep: str, size: str) -> float:
     """How many numbers a sweep stores of a pattern, about."""
     keys = study.sweeps[sweep]
-    match keys.basis:
-        case "pixels":
-            return data.pixels
-        case "bright-field":
-            return data.disc
-        case "binning":
-            return data.disc / int(size) ** 2
-        case "file":
-            assert keys.masks_file is not None
-            return _masks_in(keys.masks_file)
-        case _:
-            return int(size)
-
-
-def _masks_in(path: Path) -> int:
-    """How many masks someone's own file holds."""
-    if path.suffix == ".npy":
-        return len(np.load(path, mmap_mode="r"))
-    with h5py.File(path) as file:
-        return len(file["masks"])
+    asked = Request(data.optics, 0 if size == "all" else int(size), masks_file=keys.masks_file)
+    return BASES[keys.basis].count(asked)
 
 
 def read_scattering(compressed: str | Path) -> Scattering | None:
@@ -137,5 +120,5 @@ def _grids(
     """`forward_grids` of data of which only this is known."""
     nothing, basis = np.empty((0, 0), np.float32), Basis("", np.zeros((1, 1), bool))
     reach = None if scattering is None else np.array(scattering)
-    data = Compressed(nothing, np.empty((0, 2)), (0, 0), basis, optics, reach)
+    data = Compressed(nothing, np.empty((0, 2)), basis, optics, reach)
     return forward_grids(data, settings)

@@ -38,7 +38,7 @@ def draw_masks(pattern: Float, optics: Optics, bases: Mapping[str, Basis]) -> Fi
     rows = figure.add_gridspec(2, 1, height_ratios=[1.25, 1])
     top, bottom = figure.add_subfigure(rows[0]), figure.add_subfigure(rows[1])
     left, middle, right = top.subplots(1, 3, width_ratios=[1, 1, 1.05])
-    first = next(iter(bases.values()))
+    first = next(iter(bases.values())).as_given()
     field = _field(optics)
     _draw_pattern(left, pattern, optics)
     _draw_mosaic(middle, first, field)
@@ -68,11 +68,8 @@ def _field(optics: Optics) -> tuple[slice, slice]:
 
 
 def _projection(basis: Basis, pattern: Float) -> Float:
-    """What the coefficients keep of a pattern; masks from a file need not be orthonormal."""
-    coefficients = basis.forward(pattern)
-    if basis.matrix is not None:
-        coefficients = np.linalg.solve(basis.matrix @ basis.matrix.T, coefficients)
-    return basis.adjoint(coefficients)
+    """What the coefficients keep of a pattern."""
+    return basis.adjoint(basis.forward(pattern))
 
 
 def _draw_pattern(axes: Axes, pattern: Float, optics: Optics) -> None:

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 
+from ptychobasis.bases.registry import BASES
 from ptychobasis.data.atomic import atomic
 
 mpl.use("Agg")
@@ -21,19 +22,6 @@ mpl.use("Agg")
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "d", "*")
 DASHES = ("-", (0, (4, 1.5)))  # the second round of colours is dashed
-NAMES = {
-    "pixels": "all pixels",
-    "bright-field": "bright-field pixels",
-    "binning": "binning",
-    "annular": "rings",
-    "segmented": "segments",
-    "moments": "moments and rings",
-    "zernike": "Zernike",
-    "disc-harmonics": "disc harmonics",
-    "hadamard": "Walsh–Hadamard",
-    "random": "random signs",
-    "svd": "SVD",
-}
 STYLE = {
     "figure.dpi": 150,
     "savefig.dpi": 150,
@@ -82,8 +70,8 @@ def line_style(index: int) -> dict[str, Any]:
 
 
 def pretty(basis: str) -> str:
-    """Name of a basis for people."""
-    return NAMES.get(basis, basis)
+    """Name of a basis for people; own masks are called as their file."""
+    return BASES[basis].title if basis in BASES else basis
 
 
 def panel_letters() -> Iterator[str]:
