@@ -15,9 +15,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from studies import ABSENT, ROOT, changed, measured, refusal, shipped
 
-from ptychobasis.bases.registry import BASES
+from ptychobasis.bases.basis import Request
+from ptychobasis.bases.registry import BASES, build_basis
 from ptychobasis.core.errors import StudyError
 from ptychobasis.core.seeds import derived_seed
+from ptychobasis.data.dataset import read_dataset
 from ptychobasis.study import key_reference as config_docs
 from ptychobasis.study.explain import fields_of
 from ptychobasis.study.layers import read_layers
@@ -518,6 +520,29 @@ def test_own_masks_are_checked_against_the_detector(tmp_path: Path) -> None:
     message = refusal(changed({"sweeps.own": sweep | {"masks_file": str(bad)}}))
     assert message.startswith("config/mine.yaml: sweeps.own: ")
     assert "allowed is (masks, 128, 128)" in message
+
+
+def test_own_masks_are_checked_against_a_ready_data_set(tmp_path: Path) -> None:
+    """Before any job, as for a simulation; so are sizes of what is made from its patterns."""
+    file = measured(tmp_path / "mine.h5", pixels=(128, 120))
+    optics = read_dataset(file).optics
+    masks = build_basis("zernike", Request(optics, 6)).masks()
+    np.save(tmp_path / "good.npy", masks)
+    np.save(tmp_path / "corner.npy", np.fft.ifftshift(masks, axes=(1, 2)))
+    ready = {**NO_SIMULATION, "dataset.file": str(file)}
+
+    def with_masks(name: str) -> dict[str, Any]:
+        sweep = {"basis": "file", "masks_file": str(tmp_path / name)}
+        return changed({**ready, "sweeps.own": sweep})
+
+    assert ("own", "all") in load_study(with_masks("good.npy")).variants()
+    message = refusal(with_masks("corner.npy"))
+    assert message.startswith(f"config/mine.yaml: sweeps.own: {tmp_path / 'corner.npy'}: ")
+    assert "np.fft.fftshift" in message
+    vectors = int(optics.bright_field().sum())
+    many = {"basis": "svd", "sizes": [vectors + 1]}
+    message = refusal(changed({**ready, "sweeps.vectors": many}))
+    assert f"sweeps.vectors.sizes holds {vectors + 1}; allowed: up to {vectors}" in message
 
 
 def test_numbers_of_another_workflow_may_be_words_of_yaml_1_1() -> None:
