@@ -44,7 +44,7 @@ def descent() -> Descent:
     basis = build_basis("zernike", Request(OPTICS, 15))
     positions = np.moveaxis(np.mgrid[0:5, 0:5], 0, -1).reshape(-1, 2).astype(float)
     stored = basis.forward(bright / bright.sum() * strengths)
-    data = Compressed(stored, positions, (5, 5), basis, OPTICS)
+    data = Compressed(stored, positions, basis, OPTICS)
     settings = ReconstructionSettings(
         slice_depths_angstrom=(0.0, 15.0), epochs=40, batch=8, probe="joint", probe_start_epoch=3,
         device="cpu",
