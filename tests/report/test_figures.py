@@ -209,6 +209,17 @@ def test_kept_patterns_are_projections_for_masks_that_are_not_orthonormal() -> N
     np.testing.assert_allclose(one, other, atol=1e-3 * one.max())
 
 
+def test_masks_are_drawn_as_they_were_given() -> None:
+    plain = basis("hadamard", 10)
+    given = plain.as_given()
+    assert np.abs(plain.masks() - given.masks()).max() > 0.01
+    found, expected = (
+        images(draw_masks(pattern(), OPTICS, {"a": each})) for each in (plain, given)
+    )
+    np.testing.assert_array_equal(found[1], expected[1])
+    assert set(np.unique(np.round(found[1][np.isfinite(found[1])], 5))) == {-1, 1}
+
+
 @pytest.mark.parametrize("name", ["pixels", "bright-field"])
 def test_pixels_may_come_first_even_on_a_large_detector(name: str) -> None:
     """A picture of a few masks must not build all of them: those of 250 000 pixels."""

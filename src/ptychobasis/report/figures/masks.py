@@ -68,8 +68,11 @@ def _field(optics: Optics) -> tuple[slice, slice]:
 
 
 def _projection(basis: Basis, pattern: Float) -> Float:
-    """What the coefficients keep of a pattern."""
-    return basis.adjoint(basis.forward(pattern))
+    """What coefficients keep of a pattern; bad pixels leave masks not quite orthonormal."""
+    coefficients = basis.forward(pattern)
+    if basis.matrix is not None:
+        coefficients = np.linalg.solve(basis.matrix @ basis.matrix.T, coefficients)
+    return basis.adjoint(coefficients)
 
 
 def _draw_pattern(axes: Axes, pattern: Float, optics: Optics) -> None:
