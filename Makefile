@@ -1,10 +1,12 @@
-# The two commands: `make study` and `make test`. Both install what they need into .venv.
+# The two commands: `make study` and `make test`. Both install what they need into .venv, in the
+# exact versions of requirements.lock.
 PYTHON ?= python3
 BIN := .venv/bin
 CORES ?= all
+INSTALL := $(BIN)/pip install --quiet --constraint requirements.lock
 
 # `make bench` runs the benchmarks, an hour or so, and writes benchmarks/README.md and docs/scaling.md.
-.PHONY: study test bench install install-test format clean
+.PHONY: study test test-fast bench install install-test lock format clean
 
 study: install
 	$(BIN)/snakemake --cores $(CORES)
@@ -20,9 +22,13 @@ test: install-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/codespell
 	$(BIN)/snakemake --lint
 	$(BIN)/python -m ptychobasis.study.key_reference --check
 	$(BIN)/pytest
+
+test-fast: install-test
+	$(BIN)/pytest -m "not slow and not slurm and not browser"
 
 bench: install
 	$(BIN)/python -m benchmarks
@@ -35,18 +41,31 @@ install-test: .venv/installed-test
 	$(PYTHON) -m venv .venv
 	touch $@
 
-.venv/torch: .venv/python pyproject.toml
+# torch alone first: by its pin pip finds a build for the CPU where the machine has one
+.venv/torch: .venv/python requirements.lock
 	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet "$$(grep -o 'torch==[0-9.]*' pyproject.toml | head -n 1)"
+	$(INSTALL) torch
 	touch $@
 
-.venv/installed: .venv/torch
-	$(BIN)/pip install --quiet --editable '.[slurm]'
+.venv/installed: .venv/torch pyproject.toml
+	$(INSTALL) --editable '.[slurm]'
 	touch $@
 
 .venv/installed-test: .venv/installed
-	$(BIN)/pip install --quiet --editable '.[slurm,test]'
+	$(INSTALL) --editable '.[slurm,test]'
 	touch $@
+
+# Newest versions of everything but torch and what it needs, found in a fresh environment. Then run
+# `make test`, and bring envs/study.yaml up to date, which a test compares.
+lock:
+	rm -rf .lock
+	$(PYTHON) -m venv .lock
+	.lock/bin/pip install --quiet --upgrade pip
+	.lock/bin/pip install --quiet "$$(grep '^torch==' requirements.lock)"
+	.lock/bin/pip install --quiet '.[slurm,test]'
+	printf '%s\n' '# Exact versions of what `make` installs, written by `make lock`.' > requirements.lock
+	.lock/bin/pip freeze --exclude ptychobasis | sed 's/+cpu$$//' >> requirements.lock
+	rm -rf .lock
 
 format:
 	$(BIN)/ruff check --fix
