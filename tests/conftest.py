@@ -32,6 +32,19 @@ def skip_unless(found: object, reason: str) -> None:
         pytest.skip(reason)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what a folder or a fixture tells; other slow tests say so themselves."""
+    for item in items:
+        room = item.path.parent.name
+        needed = getattr(item, "fixturenames", ())
+        if room == "workflow" or "miniature" in needed:
+            item.add_marker("slow")
+        if room == "slurm":
+            item.add_marker("slurm")
+        if "browser" in needed:
+            item.add_marker("browser")
+
+
 @pytest.fixture(scope="session")
 def miniature(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder in which the miniature study was run from its atoms to its figures."""

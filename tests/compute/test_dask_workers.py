@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from distributed import Client, LocalCluster
 from numpy.typing import NDArray
+from shared import optics, random_dataset
 
 from ptychobasis.bases import compress as compression
 from ptychobasis.bases.basis import Basis, Request
@@ -20,11 +21,9 @@ from ptychobasis.bases.registry import build_basis
 from ptychobasis.compute import dask_workers as cluster
 from ptychobasis.compute.dask_workers import mapped
 from ptychobasis.core.errors import StudyError
-from ptychobasis.core.grid import Grid
-from ptychobasis.core.optics import Optics
-from ptychobasis.data.dataset import Dataset, read_dataset, write_dataset
+from ptychobasis.data.dataset import Dataset, read_dataset
 
-OPTICS = Optics(60e3, 0.03, 8.0, Grid((30, 26), (0.3, 0.35)))
+OPTICS = optics(defocus=8.0)
 SCAN = (24, 11)
 TINY = 4 * 11 * 26 * 4  # bytes of the rows of the disc, of four patterns
 
@@ -47,11 +46,7 @@ def workers(two: LocalCluster) -> LocalCluster:
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Dataset:
-    values = np.random.default_rng(8).random((*SCAN, 30, 26)) * (0.1 + OPTICS.bright_field())
-    patterns = (values / values.sum(axis=(2, 3), keepdims=True)).astype(np.float32)
-    steps = np.meshgrid(*map(np.arange, SCAN), indexing="ij")
-    write_dataset(tmp_path / "dataset.h5", OPTICS, np.stack(steps, -1).astype(float), patterns)
-    return read_dataset(tmp_path / "dataset.h5")
+    return random_dataset(tmp_path / "dataset.h5", OPTICS, SCAN)
 
 
 def stored(dataset: Dataset, blocks: Blocks, name: str, store: Store = "float32") -> bytes:

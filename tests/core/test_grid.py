@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shared import optics, paper_optics
 
 from ptychobasis.core.grid import Grid, centred_slices
-from ptychobasis.core.optics import Optics
 
 LENGTH = st.integers(1, 17)
 SHAPE = st.tuples(LENGTH, LENGTH)
@@ -65,19 +65,19 @@ def test_a_larger_cut_is_refused(inner: tuple[int, int]) -> None:
 
 def test_the_disc_of_the_paper() -> None:
     """21.6 pixels of 1.390 mrad; as many pixels as a circle of that area, and centred."""
-    optics = Optics(60e3, 0.03, 0.0, Grid((500, 500), (0.07, 0.07)))
-    step = optics.detector.reciprocal_sampling[0]
-    assert step * optics.wavelength * 1e3 == pytest.approx(1.390, abs=5e-4)
-    assert optics.aperture / step == pytest.approx(21.58, abs=0.01)
-    disc = optics.bright_field()
-    assert disc.sum() == pytest.approx(np.pi * (optics.aperture / step) ** 2, rel=0.01)
+    probe = paper_optics()
+    step = probe.detector.reciprocal_sampling[0]
+    assert step * probe.wavelength * 1e3 == pytest.approx(1.390, abs=5e-4)
+    assert probe.aperture / step == pytest.approx(21.58, abs=0.01)
+    disc = probe.bright_field()
+    assert disc.sum() == pytest.approx(np.pi * (probe.aperture / step) ** 2, rel=0.01)
     rows, columns = np.nonzero(disc)
     assert (rows.mean(), columns.mean()) == (250, 250)
 
 
 def test_polar_frequencies_follow_the_axes() -> None:
-    optics = Optics(60e3, 0.03, 0.0, Grid((21, 16), (0.3, 0.35)))
-    radius, azimuth = optics.polar_frequencies()
-    ky, kx = optics.detector.frequencies()
-    np.testing.assert_allclose(radius * np.sin(azimuth) * optics.aperture, ky + 0 * kx, atol=1e-12)
-    np.testing.assert_allclose(radius * np.cos(azimuth) * optics.aperture, kx + 0 * ky, atol=1e-12)
+    probe = optics((21, 16))
+    radius, azimuth = probe.polar_frequencies()
+    ky, kx = probe.detector.frequencies()
+    np.testing.assert_allclose(radius * np.sin(azimuth) * probe.aperture, ky + 0 * kx, atol=1e-12)
+    np.testing.assert_allclose(radius * np.cos(azimuth) * probe.aperture, kx + 0 * ky, atol=1e-12)
