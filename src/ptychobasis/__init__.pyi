@@ -11,6 +11,7 @@ from .data.dataset import Dataset as Dataset
 from .data.dataset import Truth as Truth
 from .data.dataset import read_dataset as read_dataset
 from .data.dataset import write_dataset as write_dataset
+from .data.dataset_checks import check_patterns as check_patterns
 from .evaluation.compare import Evaluation as Evaluation
 from .evaluation.compare import Measure as Measure
 from .evaluation.direct import compare_reconstructions as compare_reconstructions
@@ -18,7 +19,7 @@ from .reconstruction.result_file import Reconstruction as Reconstruction
 from .reconstruction.result_file import read_reconstruction as read_reconstruction
 from .reconstruction.result_file import write_reconstruction as write_reconstruction
 from .reconstruction.run import reconstruct as reconstruct
-from .reconstruction.settings import ReconstructionConfig as ReconstructionConfig
+from .reconstruction.settings import ReconstructionSettings as ReconstructionSettings
 from .study.load import load_study as load_study
 
 __version__: str

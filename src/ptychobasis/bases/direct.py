@@ -38,7 +38,8 @@ def compress_dataset(
     """Check the patterns of a data set, and compress them to their coefficients in a basis.
 
     Args:
-        dataset: Patterns; they are read block by block.
+        dataset: Patterns; they are read block by block. Bad ones have to be left out before,
+            by `Dataset.without` and the flaws that `check_patterns` finds.
         basis: Masks on the detector of the data set.
         path: Path of the compressed file to keep; None keeps only what is returned.
         store: Type of the stored numbers.
@@ -47,11 +48,11 @@ def compress_dataset(
         Numbers that a reconstruction starts from; a study reads the same from its file.
 
     Raises:
-        StudyError: The patterns cannot be reconstructed, or the masks do not fit them.
+        StudyError: The patterns cannot be reconstructed, some are bad, or no mask fits them.
     """
-    mean = check_patterns(dataset)
-    reach = scattering(mean, dataset.optics.detector)
+    reach = scattering(check_patterns(dataset).mean, dataset.optics.detector)
+    seen = basis.without(dataset.bad_pixels)
     with TemporaryDirectory() as folder:
         file = Path(folder) / "compressed.h5" if path is None else path
-        compress(dataset, basis, file, scattering=reach, store=store)
+        compress(dataset, seen, file, scattering=reach, store=store)
         return read_compressed(file)
