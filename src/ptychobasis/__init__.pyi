@@ -11,7 +11,7 @@ from .data.dataset import Dataset as Dataset
 from .data.dataset import Truth as Truth
 from .data.dataset import read_dataset as read_dataset
 from .data.dataset import write_dataset as write_dataset
-from .data.dataset_checks import check_patterns as check_patterns
+from .data.preparation import prepare_dataset as prepare_dataset
 from .evaluation.compare import Evaluation as Evaluation
 from .evaluation.compare import Measure as Measure
 from .evaluation.direct import compare_reconstructions as compare_reconstructions

@@ -121,6 +121,7 @@ class Deadly(PatternReader):
             assert pids[victim] not in watch.run(os.getpid).values()
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_changes_nothing(workers: LocalCluster, dataset: Dataset) -> None:
     expected = stored(dataset, PatternReader(TINY), "zernike")
     assert len(dataset.cuts(TINY)) > 100  # of which workers get 16 at a time
@@ -149,6 +150,7 @@ def test_a_worker_that_does_not_find_the_file(
     assert list(dataset.path.parent.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_workers_that_all_die(workers: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers.scheduler, "allowed_failures", 0)
     told = r"dask_scheduler is 'tcp.*did not do the work.*allowed: a cluster that lives on"
@@ -156,6 +158,7 @@ def test_workers_that_all_die(workers: LocalCluster, monkeypatch: pytest.MonkeyP
         list(mapped(workers.scheduler_address, os._exit, [1]))
 
 
+@pytest.mark.slow
 def test_workers_without_the_package(
     workers: LocalCluster, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:

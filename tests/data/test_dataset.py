@@ -9,6 +9,7 @@ import h5py
 import hdf5plugin
 import numpy as np
 import pytest
+from shared import optics, random_dataset
 
 from ptychobasis.core.errors import StudyError
 from ptychobasis.core.grid import Grid
@@ -310,3 +311,11 @@ def test_scattering_is_the_share_within_each_radius() -> None:
     assert radii[-1] <= min(-ky.min(), -kx.min()) + 1e-9
     for radius, share in zip(radii, within, strict=True):
         assert share == pytest.approx(pattern[np.hypot(ky, kx) <= radius + 1e-9].sum())
+
+
+def test_a_data_set_may_be_scaled_again(tmp_path: Path) -> None:
+    """So one that was prepared may be prepared once more."""
+    plain = random_dataset(tmp_path / "dataset.h5", optics(), (3, 4))
+    scaled = plain.scaled(2).scaled(np.arange(1.0, 13.0))
+    np.testing.assert_allclose(scaled.pattern(1, 2) * 14, plain.pattern(1, 2), rtol=1e-6)
+    np.testing.assert_array_equal(scaled.scaled(1).pattern(2, 3), scaled.pattern(2, 3))

@@ -24,6 +24,7 @@ kernels.weigh(torch.ones((1, 2, 3), dtype=torch.complex64), torch.ones(1, 2, 3))
 """
 
 
+@pytest.mark.slow
 def test_a_package_and_a_home_that_cannot_be_written(tmp_path: Path) -> None:
     """As in a container that runs as another user; root may write anywhere but below a file."""
     package = tmp_path / "ptychobasis"

@@ -1,15 +1,16 @@
 """The engine's chunks, threads, padding and adjoint against a plain multislice and autograd."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from shared import optics
 from through import differentiable, plain_patterns
 
 from ptychobasis.core.errors import StudyError
 from ptychobasis.core.grid import Grid
-from ptychobasis.core.optics import Optics
 from ptychobasis.forward import kernels
 from ptychobasis.forward import multislice as engine
 from ptychobasis.forward.fft import plan_fft
@@ -17,8 +18,8 @@ from ptychobasis.forward.layout import lay_out_scan
 from ptychobasis.forward.multislice import Multislice
 from ptychobasis.forward.waves import probe_spectrum
 
-GRID = Grid((24, 20), (0.5, 0.4))
-OPTICS = Optics(60e3, 0.03, 8.0, GRID)
+OPTICS = optics((24, 20), (0.5, 0.4), defocus=8.0)
+GRID = OPTICS.detector
 POSITIONS = np.stack(np.meshgrid([0.0, 1.13, 2.2], [0.0, 0.4, 0.9, 2.71], indexing="ij"), -1)
 BATCH = np.array([3, 7, 0, 11, 5])
 DETECTORS = [None, (24, 20), (36, 25)]
@@ -95,7 +96,7 @@ def test_the_gradient_is_the_slope(detector: tuple[int, int] | None) -> None:
     small = Grid((6, 8), (0.7, 0.5))
     layout = lay_out_scan(small, POSITIONS.reshape(-1, 2))
     model = Multislice(layout, OPTICS.wavelength, [11.0, 9.0], detector, torch.float64)
-    spectrum = model.wave(probe_spectrum(small, Optics(60e3, 0.03, 8.0, small)))
+    spectrum = model.wave(probe_spectrum(small, replace(OPTICS, detector=small)))
     phase = torch.rand((3, *layout.shape), dtype=torch.float64).requires_grad_()
     value = differentiable(model, spectrum, BATCH, square_loss)
     assert torch.autograd.gradcheck(value, (phase,), atol=1e-7)

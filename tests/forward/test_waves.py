@@ -1,5 +1,6 @@
 """The forward model against abTEM and closed forms, in double precision."""
 
+from dataclasses import replace
 from typing import Any
 
 import abtem
@@ -8,6 +9,7 @@ import pytest
 import torch
 from ase import Atoms
 from numpy.typing import NDArray
+from shared import optics as make_optics
 
 from ptychobasis.core.electrons import interaction_constant
 from ptychobasis.core.grid import Grid
@@ -16,8 +18,8 @@ from ptychobasis.forward.layout import ScanLayout, lay_out_scan, shift_ramps
 from ptychobasis.forward.multislice import Multislice
 from ptychobasis.forward.waves import crop_probe, probe_spectrum, propagator
 
-GRID = Grid((48, 40), (0.25, 0.2))
-OPTICS = Optics(energy=60e3, semi_angle=0.03, defocus=0.0, detector=GRID)
+OPTICS = make_optics((48, 40), (0.25, 0.2))
+GRID = OPTICS.detector
 POSITIONS = np.array([[0.0, 0.0], [1.13, 0.4], [2.0, 2.71]])
 
 
@@ -67,13 +69,13 @@ def test_vacuum_slices_equal_one_step() -> None:
 
 @pytest.mark.parametrize("defocus", [-40.0, 25.0])
 def test_underfocus_and_propagation_over_it_give_a_focus(defocus: float) -> None:
-    defocused = Optics(60e3, 0.03, defocus, GRID)
+    defocused = replace(OPTICS, defocus=defocus)
     wave = probe_spectrum(GRID, defocused) * propagator(GRID, OPTICS.wavelength, defocus)
     np.testing.assert_allclose(wave, probe_spectrum(GRID, OPTICS), atol=1e-14)
 
 
 def test_defocus_moves_an_object_below_the_surface_into_focus() -> None:
-    optics = Optics(60e3, 0.03, 30.0, GRID)
+    optics = replace(OPTICS, defocus=30.0)
     forward, single = model([30.0]), model([])
     phase = random_phase(1, forward.layout)
     below = torch.cat([torch.zeros_like(phase), phase])
@@ -137,7 +139,7 @@ def test_subpixel_positions_equal_a_finer_shift_of_the_probe() -> None:
 
 @pytest.mark.parametrize("shape", [(48, 40), (31, 24), (30, 27)])
 def test_a_cropped_probe_is_the_middle_of_the_whole(shape: tuple[int, int]) -> None:
-    optics = Optics(60e3, 0.03, 40.0, GRID)
+    optics = replace(OPTICS, defocus=40.0)
     cropped = crop_probe(probe_spectrum(GRID, optics), shape)
     whole = np.fft.fftshift(np.fft.ifft2(probe_spectrum(GRID, optics), norm="ortho"))
     middle = np.fft.fftshift(np.fft.ifft2(cropped, norm="ortho"))
@@ -150,7 +152,7 @@ def test_patterns_agree_with_abtem(defocus: float) -> None:
     """abTEM's multislice of a few light atoms, double precision, on a non-square grid."""
     cell = (GRID.extent[1], GRID.extent[0], 12.0)
     atoms = Atoms("CNO", [(3.1, 4.0, 1), (4.9, 7.2, 5.0), (3.9, 5.1, 9.0)], cell=cell, pbc=True)
-    optics = Optics(60e3, 0.03, defocus, GRID)
+    optics = replace(OPTICS, defocus=defocus)
     places = np.array([[6.0, 4.0], [5.3, 4.41]])
     with abtem.config.set({"precision": "float64"}):
         potential = abtem.Potential(atoms, gpts=GRID.shape[::-1], slice_thickness=3.0)

@@ -78,6 +78,7 @@ def short(epochs: int) -> ReconstructionSettings:
     return SETTINGS.model_copy(update={"epochs": epochs})
 
 
+@pytest.mark.slow
 def test_killed_many_times_it_ends_with_the_same_bits(data: Compressed, tmp_path: Path) -> None:
     positions = data.positions.reshape(6, 6, 2)
     write_compressed(

@@ -84,6 +84,7 @@ def test_a_restored_state_goes_on_to_the_same_bits(descent: Descent, epochs: int
     assert state.content().keys() == other.content().keys()
 
 
+@pytest.mark.slow
 def test_a_job_loads_neither_torchs_compiler_nor_dask() -> None:
     """Each takes longer than all that a small reconstruction computes."""
     code = """

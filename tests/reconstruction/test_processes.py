@@ -25,6 +25,8 @@ from ptychobasis.reconstruction.result_file import Reconstruction, read_reconstr
 from ptychobasis.reconstruction.settings import ReconstructionSettings
 from ptychobasis.reconstruction.task import ReconstructionTask
 
+pytestmark = pytest.mark.slow  # processes that start torch
+
 CPU = torch.device("cpu")
 DRIVER = """
 import logging, sys

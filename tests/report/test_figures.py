@@ -528,6 +528,7 @@ def test_true_picture_is_the_truth_on_the_same_pixels() -> None:
 # files
 
 
+@pytest.mark.slow
 def test_files_are_the_same_bytes_every_time_and_undated(tmp_path: Path) -> None:
     names = [f"figure.{suffix}" for suffix in ("png", "pdf", "svg")]
     for folder in ("one", "two"):

@@ -10,7 +10,7 @@ from ptychobasis.bases.compressed_file import Compressed, read_compressed
 from ptychobasis.bases.quantise import Store
 from ptychobasis.bases.registry import build_basis
 from ptychobasis.data.dataset import Dataset
-from ptychobasis.data.dataset_checks import check_patterns, scattering
+from ptychobasis.data.preparation import prepare_dataset
 
 
 def make_basis(
@@ -39,7 +39,7 @@ def compress_dataset(
 
     Args:
         dataset: Patterns; they are read block by block. Bad ones have to be left out before,
-            by `Dataset.without` and the flaws that `check_patterns` finds.
+            by `ptychobasis.data.preparation.prepare_dataset`.
         basis: Masks on the detector of the data set.
         path: Path of the compressed file to keep; None keeps only what is returned.
         store: Type of the stored numbers.
@@ -50,9 +50,9 @@ def compress_dataset(
     Raises:
         StudyError: The patterns cannot be reconstructed, some are bad, or no mask fits them.
     """
-    reach = scattering(check_patterns(dataset).mean, dataset.optics.detector)
-    seen = basis.without(dataset.bad_pixels)
+    ready = prepare_dataset(dataset)
+    seen = basis.without(ready.dataset.bad_pixels)
     with TemporaryDirectory() as folder:
         file = Path(folder) / "compressed.h5" if path is None else path
-        compress(dataset, seen, file, scattering=reach, store=store)
+        compress(ready.dataset, seen, file, scattering=ready.scattering, store=store)
         return read_compressed(file)

@@ -109,7 +109,7 @@ class Dataset:
     def scaled(self, factors: float | NDArray[np.floating]) -> "Dataset":
         """The data set with all patterns divided by a number, or each by its own ``(n,)``."""
         whole = np.broadcast_to(np.asarray(factors, np.float32).reshape(-1), (self.size,))
-        scale = whole.reshape(self.scan_shape)
+        scale = whole.reshape(self.scan_shape) * (1 if self.scale is None else self.scale)
         return replace(self, scale=None if (scale == 1).all() else scale)
 
     def largest_number(self) -> float | None:
