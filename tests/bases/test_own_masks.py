@@ -111,7 +111,12 @@ def test_masks_of_any_length_and_angle_make_the_same_reconstruction(
 ) -> None:
     patterns, positions = scan
     settings = ReconstructionSettings(
-        slice_depths_angstrom=(0.0, 15.0), epochs=20, batch=8, window_angstrom=None, device="cpu"
+        left_out=0,
+        slice_depths_angstrom=(0.0, 15.0),
+        epochs=20,
+        batch=8,
+        window_angstrom=None,
+        device="cpu",
     )
 
     def phase_of(basis: Basis) -> NDArray[np.float32]:

@@ -27,7 +27,12 @@ from ptychobasis.report.tables import add_probes
 DETECTOR = Grid((48, 40), (0.25, 0.31))
 OPTICS = Optics(60e3, 0.03, 12.0, DETECTOR)
 SETTINGS = Settings(
-    slice_depths_angstrom=(0.0, 20.0), epochs=40, batch=8, window_angstrom=None, device="cpu"
+    left_out=0,
+    slice_depths_angstrom=(0.0, 20.0),
+    epochs=40,
+    batch=8,
+    window_angstrom=None,
+    device="cpu",
 )
 
 

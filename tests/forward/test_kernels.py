@@ -33,6 +33,7 @@ def test_a_package_and_a_home_that_cannot_be_written(tmp_path: Path) -> None:
         copy = package / f"{module}.py"
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes((ROOT / "src" / "ptychobasis" / f"{module}.py").read_bytes())
+    (package / "__init__.pyi").write_bytes((ROOT / "src/ptychobasis/__init__.pyi").read_bytes())
     (package / "forward" / "__pycache__").write_text("a file in the place of numba's folder")
     (tmp_path / "home").write_text("")
     nowhere = str(tmp_path / "home" / "nowhere")

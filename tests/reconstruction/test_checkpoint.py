@@ -27,7 +27,7 @@ from ptychobasis.reconstruction.settings import ReconstructionSettings
 
 OPTICS = Optics(60e3, 0.03, 0.0, Grid((32, 28), (0.3, 0.34)))
 SETTINGS = ReconstructionSettings(
-    slice_depths_angstrom=(0.0, 15.0), epochs=60, batch=8, device="cpu"
+    left_out=0, slice_depths_angstrom=(0.0, 15.0), epochs=60, batch=8, device="cpu"
 )
 
 DRIVER = """

@@ -46,7 +46,8 @@ def descent() -> Descent:
     stored = basis.forward(bright / bright.sum() * strengths)
     data = Compressed(stored, positions, basis, OPTICS)
     settings = ReconstructionSettings(
-        slice_depths_angstrom=(0.0, 15.0), epochs=40, batch=8, probe="joint", probe_start_epoch=3,
+        left_out=0, slice_depths_angstrom=(0.0, 15.0), epochs=40, batch=8, probe="joint",
+        probe_start_epoch=3,
         device="cpu",
     )  # fmt: skip
     return Descent(prepare(data, settings, torch.device("cpu")), settings)

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from test_run import SETTINGS, Sample, sample
+from test_run import SETTINGS as ALL_PATTERNS
+from test_run import Sample, sample
 
 from ptychobasis.bases.compressed_file import Compressed
 from ptychobasis.reconstruction.left_out import choose_left_out, predict_left_out
@@ -15,6 +16,7 @@ from ptychobasis.reconstruction.result_file import LeftOut
 from ptychobasis.reconstruction.run import reconstruct
 
 __all__ = ["sample"]  # a fixture
+SETTINGS = ALL_PATTERNS.model_copy(update={"left_out": 0.02})
 CPU = torch.device("cpu")
 ELECTRONS = 3e4
 

@@ -64,7 +64,8 @@ def task(tmp_path: Path) -> ReconstructionTask:
     coefficients = Coefficients([basis.forward(patterns)])
     write_compressed(tmp_path / "data.h5", optics, positions, basis, coefficients)
     settings = ReconstructionSettings(
-        slice_depths_angstrom=(0.0, 15.0), epochs=6, batch=5, probe="joint", probe_start_epoch=2,
+        left_out=0, slice_depths_angstrom=(0.0, 15.0), epochs=6, batch=5, probe="joint",
+        probe_start_epoch=2,
         device="cpu",
     )  # fmt: skip
     return ReconstructionTask(

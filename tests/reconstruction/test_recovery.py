@@ -21,7 +21,7 @@ from ptychobasis.simulation.abtem_scan import Numerics, phonon_potential, projec
 OPTICS = Optics(60e3, 0.03, 20.0, Grid((48, 44), (14.4 / 48, 13.2 / 44)))
 NUMERICS = Numerics(sampling=0.2, slice_thickness=1.36, sigmas={"Si": 0.08}, device="cpu")
 SETTINGS = ReconstructionSettings(
-    slice_depths_angstrom=(2.7, 8.1), epochs=25, batch=16, step_rad=0.05, device="cpu"
+    left_out=0, slice_depths_angstrom=(2.7, 8.1), epochs=25, batch=16, step_rad=0.05, device="cpu"
 )
 
 

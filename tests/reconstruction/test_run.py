@@ -27,7 +27,12 @@ from ptychobasis.reconstruction.settings import ReconstructionSettings as Settin
 DETECTOR = Grid((32, 28), (0.3, 0.34))
 OPTICS = Optics(60e3, 0.03, 30.0, DETECTOR)
 SETTINGS = Settings(
-    slice_depths_angstrom=(0.0, 15.0), epochs=40, batch=8, window_angstrom=None, device="cpu"
+    left_out=0,
+    slice_depths_angstrom=(0.0, 15.0),
+    epochs=40,
+    batch=8,
+    window_angstrom=None,
+    device="cpu",
 )
 
 
