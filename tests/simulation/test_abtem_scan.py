@@ -22,6 +22,7 @@ from ptychobasis.forward.layout import lay_out_scan
 from ptychobasis.forward.multislice import Multislice
 from ptychobasis.forward.waves import probe_spectrum
 from ptychobasis.simulation.abtem_scan import (
+    _probe,
     choose_backend,
     displaced,
     phonon_potential,
@@ -29,7 +30,7 @@ from ptychobasis.simulation.abtem_scan import (
     scan,
 )
 from ptychobasis.simulation.noise import counted
-from ptychobasis.simulation.settings import FrozenPhonons, Simulation
+from ptychobasis.simulation.settings import Aberrations, FrozenPhonons, Simulation
 
 SAMPLING = 0.2
 MOVING = FrozenPhonons(sigma_angstrom={"Si": 0.08})
@@ -217,3 +218,42 @@ def test_dose_is_poisson_noise_of_the_electrons() -> None:
     assert noisy.mean() == pytest.approx(0.01, rel=0.01)
     assert noisy.var() == pytest.approx(0.01 / 1e3, rel=0.03)
     np.testing.assert_allclose(noisy * 1e3, np.rint(noisy * 1e3), atol=1e-4)
+
+
+def _probe_spectrum(aberrations: Aberrations, defocus: float = 0.0) -> Any:
+    """exp(-iχ) of the simulated probe on (y, x), the zero frequency in the centre."""
+    window = (WINDOW.shape[1], WINDOW.shape[0])
+    optics = Optics(60e3, 0.03, defocus, DETECTOR)
+    probe = _probe(optics, window, KEYS, aberrations).build(
+        abtem.CustomScan(np.zeros((1, 2))), lazy=False
+    )
+    return np.fft.fftshift(np.fft.fft2(probe.array[0].astype(complex))).T
+
+
+def test_aberrations_are_those_of_their_formula() -> None:
+    """χ = 2π/λ (C12 α² cos(2(φ - φ12)) / 2 + C30 α⁴ / 4), and the probe is exp(-iχ)."""
+    ky, kx = WINDOW.frequencies()
+    alpha, azimuth = OPTICS.wavelength * np.hypot(ky, kx), np.arctan2(ky, kx)
+    given = Aberrations(astigmatism_angstrom=40.0, astigmatism_degrees=30.0, spherical_mm=0.02)
+    plain = _probe_spectrum(Aberrations(), 25.0)
+    found = _probe_spectrum(given, 25.0)
+    lit = np.abs(plain) > 1e-3 * np.abs(plain).max()
+    chi = (
+        2
+        * np.pi
+        / OPTICS.wavelength
+        * (40.0 * alpha**2 / 2 * np.cos(2 * (azimuth - np.radians(30.0))) + 0.02e7 * alpha**4 / 4)
+    )
+    error = np.angle(found * plain.conj() * np.exp(1j * chi))[lit]
+    assert np.abs(error).max() < 1e-3
+    assert np.abs(chi[lit]).max() > 1
+    np.testing.assert_allclose(np.abs(found), np.abs(plain), atol=1e-5 * np.abs(plain).max())
+
+
+def test_aberrations_reach_the_patterns(potential: Any, windowed: NDArray[np.float32]) -> None:
+    none, some = (
+        np.concatenate(list(scan(potential, OPTICS, POSITIONS, KEYS, aberrations=each)))
+        for each in (Aberrations(), Aberrations(astigmatism_angstrom=40.0))
+    )
+    np.testing.assert_allclose(none, windowed, atol=1e-7)
+    assert abs(some - windowed).sum() > 0.05 * windowed.sum()

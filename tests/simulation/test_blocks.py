@@ -217,7 +217,7 @@ def test_four_indices_of_another_cell_are_refused(perovskite: Path) -> None:
 
 
 def test_axes_that_would_do_are_named(tmp_path: Path) -> None:
-    unit = Atoms("Si", cell=[4.1, 4.1, 6.7], pbc=True)
+    unit = Atoms("Si", cell=[4.1, 4.1, 6.3], pbc=True)
     write_atoms(unit, tmp_path / "tetragonal.xyz")
     file = CrystalFile(path=tmp_path / "tetragonal.xyz", zone_axis=(1, 1, 1))
     with pytest.raises(StudyError, match=r"zone axes nearby that have them are \[") as error:
