@@ -276,7 +276,9 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
 def test_damaged_files_are_read_rightly_or_refused(tmp_path: Path, data: st.DataObject) -> None:
     """Lines dropped, doubled or swapped, and characters changed: never a traceback."""
     good = {

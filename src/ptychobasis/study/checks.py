@@ -279,6 +279,6 @@ _STAGES = (
 )
 _LAST = (
     (geometric.detector, geometric.simulation, geometric.block, compared.slices),
-    (geometric.probe, compared.bands, compared.field),
+    (geometric.probe, geometric.aberrations, compared.bands, compared.field),
     (compared.bases,),
 )
