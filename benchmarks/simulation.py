@@ -23,57 +23,49 @@ are those of the first row.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import abtem
 import numpy as np
-from numpy.typing import NDArray
 
+from ptychobasis.core.arrays import Float
 from ptychobasis.core.optics import Optics
-from ptychobasis.simulation.abtem_scan import Numerics, phonon_potential, scan
+from ptychobasis.simulation.abtem_scan import phonon_potential, scan
 from ptychobasis.simulation.geometry import needed_size, scan_on_crystal
 from ptychobasis.simulation.sample import build_crystal
+from ptychobasis.simulation.settings import WIDER, Simulation
 from ptychobasis.study.load import load_study
 
 TABLES = ("simulation",)
 PAPER = Path(__file__).parents[1] / "config" / "paper.yaml"
-WIDER = (1.0, 1.2)  # windows beside those of the study
+OTHERS = (1.0, 1.2)  # windows beside those of the study
 ABTEM_BATCH = 8  # its transmission functions are computed anew for each batch
 
 
 def run() -> dict[str, list[dict[str, Any]]]:
     """Time a few probes of either scan and compare two patterns."""
     study = load_study(PAPER)
-    optics, keys = study.optics(), study.simulation
-    assert keys is not None
+    optics = study.optics()
+    assert study.simulation is not None
     assert study.crystal is not None
     assert study.scan is not None
     assert study.detector is not None
-    numerics = Numerics(
-        keys.sampling_angstrom,
-        keys.slice_thickness_angstrom,
-        keys.parametrization,
-        keys.frozen_phonons.sigma_angstrom,
-        keys.batch,
-        device="cpu",
-    )
+    keys = study.simulation.model_copy(update={"device": "cpu"})
     size = needed_size(study.scan, study.detector)
     crystal = build_crystal(study.crystal, size, study.seeds[0])
-    potential = phonon_potential(crystal, numerics, seed=1)
-    positions = scan_on_crystal(study.scan, crystal).reshape(-1, 2).astype(np.float64)
+    potential = phonon_potential(crystal, keys, seed=1)
+    positions = scan_on_crystal(study.scan, crystal).reshape(-1, 2)
     widened = _resized(potential, [_good_size(n) for n in potential.gpts])
     rows = [
         _abtem("abTEM", potential, optics, positions),
         _abtem("abTEM, padded", widened, optics, positions),
-        _windowed(potential, optics, positions, numerics, threads=2),
+        _windowed(potential, optics, positions, keys, WIDER, threads=2),
     ]
-    windows = [numerics, *(replace(numerics, wider=wider) for wider in WIDER)]
     one = [
-        _windowed(potential, optics, positions, each, threads=1)
-        | _disagreement(potential, optics, each)
-        for each in windows
+        _windowed(potential, optics, positions, keys, wider, threads=1)
+        | _disagreement(potential, optics, keys, wider)
+        for wider in (WIDER, *OTHERS)
     ]
     rows = one + rows
     for row in rows:
@@ -108,9 +100,7 @@ def _probe(optics: Optics, gpts: Any, extent: Any) -> Any:
     )
 
 
-def _abtem(
-    method: str, potential: Any, optics: Optics, positions: NDArray[np.float64]
-) -> dict[str, Any]:
+def _abtem(method: str, potential: Any, optics: Optics, positions: Float) -> dict[str, Any]:
     """One batch of abTEM's own scan, as its user would write it."""
     probe = _probe(optics, potential.gpts, potential.extent)
     places = abtem.CustomScan(positions[:ABTEM_BATCH, ::-1])
@@ -125,18 +115,21 @@ def _abtem(
 def _windowed(
     potential: Any,
     optics: Optics,
-    positions: NDArray[np.float64],
-    numerics: Numerics,
+    positions: Float,
+    keys: Simulation,
+    wider: float,
     threads: int,
 ) -> dict[str, Any]:
     """A few batches of the windowed scan; the first, which prepares the crystal, is not timed."""
-    window = tuple(round(length / numerics.sampling) for length in optics.detector.extent)
+    window = tuple(round(length / keys.sampling_angstrom) for length in optics.detector.extent)
     with abtem.config.set({"fftw.threads": threads}):
-        batches: Iterator[Any] = scan(potential, optics, positions[: 3 * numerics.batch], numerics)
+        batches: Iterator[Any] = scan(
+            potential, optics, positions[: 3 * keys.batch], keys, wider=wider
+        )
         next(batches)
         times = np.median([_clock(lambda: next(batches)) for _ in range(2)], axis=0)
-    row = _row("windowed", potential, window, (numerics.batch, threads), times)
-    return row | {"wider": numerics.wider}
+    row = _row("windowed", potential, window, (keys.batch, threads), times)
+    return row | {"wider": wider}
 
 
 def _clock(function: Callable[[], Any]) -> tuple[float, float]:
@@ -166,16 +159,18 @@ def _row(
     }
 
 
-def _disagreement(potential: Any, optics: Optics, numerics: Numerics) -> dict[str, float]:
+def _disagreement(
+    potential: Any, optics: Optics, keys: Simulation, wider: float
+) -> dict[str, float]:
     """Two patterns of windows against abTEM's multislice over a piece two windows wide [%]."""
-    window = np.array([round(x / numerics.sampling) for x in optics.detector.extent[::-1]])
+    window = np.array([round(x / keys.sampling_angstrom) for x in optics.detector.extent[::-1]])
     n, m = window
     piece = _resized(potential, list(2 * window))
-    centre = window * numerics.sampling
+    centre = window * keys.sampling_angstrom
     places = centre + np.array([[0.0, 0.0], [1.1, -1.7]])  # (x, y)
-    found = np.concatenate(list(scan(piece, optics, places[:, ::-1], numerics)))
-    starts = np.rint(places / numerics.sampling).astype(int) - window // 2
-    inside = abtem.CustomScan(places - starts * numerics.sampling)
+    found = np.concatenate(list(scan(piece, optics, places[:, ::-1], keys, wider=wider)))
+    starts = np.rint(places / keys.sampling_angstrom).astype(int) - window // 2
+    inside = abtem.CustomScan(places - starts * keys.sampling_angstrom)
     probes = _probe(optics, (n, m), tuple(centre)).build(inside, lazy=False)
     waves = np.zeros((len(places), 2 * n, 2 * m), np.complex64)
     for wave, (x, y), probe in zip(waves, starts, probes.array, strict=True):

@@ -219,13 +219,13 @@ def _shorten_simulation(extra: list[float]) -> None:
 
     scan = simulation.scan
 
-    def few(potential: Any, optics: Any, positions: Any, numerics: Any) -> Iterator[Any]:
+    def few(potential: Any, optics: Any, positions: Any, keys: Any, **others: Any) -> Iterator[Any]:
         times = []
-        for block in scan(potential, optics, positions[:PROBES], numerics):
+        for block in scan(potential, optics, positions[:PROBES], keys, **others):
             times.append(time.process_time())
             first = block[0]
             yield block
-        batches = math.ceil(len(positions) / numerics.batch) - len(times)
+        batches = math.ceil(len(positions) / keys.batch) - len(times)
         extra[0] = batches * (times[-1] - times[0]) / (len(times) - 1)
         generator = np.random.default_rng(0)
         for _ in range(PROBES, len(positions)):

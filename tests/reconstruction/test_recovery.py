@@ -16,10 +16,16 @@ from ptychobasis.data.dataset import Dataset, Truth, read_dataset, write_dataset
 from ptychobasis.evaluation.compare import Measure, evaluate
 from ptychobasis.reconstruction.run import reconstruct
 from ptychobasis.reconstruction.settings import ReconstructionSettings
-from ptychobasis.simulation.abtem_scan import Numerics, phonon_potential, projected_layers, scan
+from ptychobasis.simulation.abtem_scan import phonon_potential, projected_layers, scan
+from ptychobasis.simulation.settings import FrozenPhonons, Simulation
 
 OPTICS = Optics(60e3, 0.03, 20.0, Grid((48, 44), (14.4 / 48, 13.2 / 44)))
-NUMERICS = Numerics(sampling=0.2, slice_thickness=1.36, sigmas={"Si": 0.08}, device="cpu")
+KEYS = Simulation(
+    sampling_angstrom=0.2,
+    slice_thickness_angstrom=1.36,
+    frozen_phonons=FrozenPhonons(sigma_angstrom={"Si": 0.08}),
+    device="cpu",
+)
 SETTINGS = ReconstructionSettings(
     left_out=0, slice_depths_angstrom=(2.7, 8.1), epochs=25, batch=16, step_rad=0.05, device="cpu"
 )
@@ -29,13 +35,13 @@ SETTINGS = ReconstructionSettings(
 def silicon(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """Two cells of silicon along [001], with axes of different length."""
     atoms = bulk("Si", cubic=True).repeat((5, 5, 2))
-    potential = phonon_potential(atoms, NUMERICS, seed=1)
+    potential = phonon_potential(atoms, KEYS, seed=1)
     y, x = np.meshgrid(np.arange(11) * 0.7, np.arange(10) * 0.8, indexing="ij")
     positions = np.stack([y + 9.0, x + 9.5], axis=-1)
     truth = Truth(
         projected_layers(potential), (0.2, 0.2), (0.0, 0.0), potential.thickness / len(potential)
     )
-    patterns = scan(potential, OPTICS, positions.reshape(-1, 2), NUMERICS)
+    patterns = scan(potential, OPTICS, positions.reshape(-1, 2), KEYS)
     path = tmp_path_factory.mktemp("silicon") / "dataset.h5"
     write_dataset(path, OPTICS, positions, patterns, truth)
     return read_dataset(path)

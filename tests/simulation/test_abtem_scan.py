@@ -22,17 +22,20 @@ from ptychobasis.forward.layout import lay_out_scan
 from ptychobasis.forward.multislice import Multislice
 from ptychobasis.forward.waves import probe_spectrum
 from ptychobasis.simulation.abtem_scan import (
-    Numerics,
+    _probe,
     choose_backend,
     displaced,
     phonon_potential,
     projected_layers,
     scan,
 )
-from ptychobasis.simulation.noise import add_dose
+from ptychobasis.simulation.noise import counted
+from ptychobasis.simulation.settings import Aberrations, FrozenPhonons, Simulation
 
 SAMPLING = 0.2
-NUMERICS = Numerics(SAMPLING, 2.0, sigmas={"Si": 0.08}, batch=2, device="cpu")
+MOVING = FrozenPhonons(sigma_angstrom={"Si": 0.08})
+STILL = FrozenPhonons(sigma_angstrom={})
+KEYS = Simulation(sampling_angstrom=SAMPLING, frozen_phonons=MOVING, batch=2, device="cpu")
 # the window is half of the cell, so that every other pixel of the cell's pattern is its own
 WINDOW = Grid((70, 80), (SAMPLING, SAMPLING))
 DETECTOR = Grid((32, 40), (WINDOW.extent[0] / 32, WINDOW.extent[1] / 40))
@@ -49,12 +52,12 @@ def silicon() -> Atoms:
 
 @pytest.fixture(scope="module")
 def potential() -> Any:
-    return phonon_potential(silicon(), NUMERICS, seed=1)
+    return phonon_potential(silicon(), KEYS, seed=1)
 
 
 @pytest.fixture(scope="module")
 def windowed(potential: Any) -> NDArray[np.float32]:
-    return np.concatenate(list(scan(potential, OPTICS, POSITIONS, NUMERICS)))
+    return np.concatenate(list(scan(potential, OPTICS, POSITIONS, KEYS)))
 
 
 def test_windows_give_the_patterns_of_abtems_scan_over_the_whole_cell(
@@ -114,24 +117,24 @@ def test_a_window_at_the_edge_sees_the_other_side_of_the_cell(potential: Any) ->
     corner = np.array([[7.03, 8.0]])  # the detector's window just fits, that of the waves does not
     shift = SAMPLING * np.array([down, right])
     inside, edge = (
-        next(scan(each, OPTICS, places, NUMERICS))
+        next(scan(each, OPTICS, places, KEYS))
         for each, places in ((moved, corner + shift), (potential, corner))
     )
     np.testing.assert_allclose(edge, inside, atol=1e-7)
 
 
 def test_batches_do_not_change_the_patterns(potential: Any, windowed: NDArray[np.float32]) -> None:
-    single = Numerics(SAMPLING, 2.0, sigmas={"Si": 0.08}, batch=1, device="cpu")
+    single = KEYS.model_copy(update={"batch": 1})
     again = np.concatenate(list(scan(potential, OPTICS, POSITIONS, single)))
     np.testing.assert_allclose(again, windowed, atol=1e-7)
 
 
 def test_patterns_repeat_to_the_bit_in_every_process() -> None:
-    code = "from test_simulation import print_bits; print_bits()"
+    code = "from test_abtem_scan import print_bits; print_bits()"
     command = [sys.executable, "-c", code]
     first, again = (
         subprocess.run(
-            command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=True
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
         ).stdout
         for _ in range(2)
     )
@@ -141,7 +144,7 @@ def test_patterns_repeat_to_the_bit_in_every_process() -> None:
 
 def print_bits() -> None:
     """For a process of its own, which has no plans in memory."""
-    patterns = scan(phonon_potential(silicon(), NUMERICS, seed=1), OPTICS, POSITIONS, NUMERICS)
+    patterns = scan(phonon_potential(silicon(), KEYS, seed=1), OPTICS, POSITIONS, KEYS)
     print(hashlib.sha256(np.concatenate(list(patterns)).tobytes()).hexdigest())
 
 
@@ -149,7 +152,7 @@ def test_reconstructions_model_agrees_with_the_simulation() -> None:
     """Axes, signs, normalisation and the order of depths, with other atoms in each layer."""
     places = [(15, 13.2, 1), (17.1, 14.4, 1), (15.2, 15.6, 1), (16.2, 14.1, 9), (17.3, 16.0, 9)]
     atoms = Atoms("Si2CAu2", places, cell=(32, 28, 10.0))
-    still = Numerics(SAMPLING, 2.0, device="cpu")
+    still = KEYS.model_copy(update={"frozen_phonons": STILL, "batch": 16})
     potential = phonon_potential(atoms, still, seed=0)
     optics = Optics(60e3, 0.03, 55.0, DETECTOR)
     fine = Optics(60e3, 0.03, 55.0, WINDOW)
@@ -186,7 +189,7 @@ def test_phonons_displace_every_axis_by_the_sigma_of_the_element() -> None:
 
 
 def test_phonons_are_seeded() -> None:
-    first, again, other = (phonon_potential(silicon(), NUMERICS, seed) for seed in (1, 1, 2))
+    first, again, other = (phonon_potential(silicon(), KEYS, seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.array, again.array)
     assert abs(first.array - other.array).max() > 1
 
@@ -199,7 +202,7 @@ def test_layers_keep_the_potential_and_turn_the_axes(potential: Any) -> None:
 
 def test_a_window_beyond_the_crystal_is_refused(potential: Any) -> None:
     with pytest.raises(StudyError, match=r"beyond the crystal of 28\.0 x 32\.0 Å; allowed"):
-        next(scan(potential, OPTICS, np.array([[3.0, 16.0]]), NUMERICS))
+        next(scan(potential, OPTICS, np.array([[3.0, 16.0]]), KEYS))
 
 
 def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,7 +214,46 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_dose_is_poisson_noise_of_the_electrons() -> None:
     patterns = np.full((400, 10, 10), 0.01)
-    noisy = add_dose(patterns, 1e3, np.random.default_rng(0))
+    noisy = counted(patterns, 1e3, np.random.default_rng(0)) / 1e3
     assert noisy.mean() == pytest.approx(0.01, rel=0.01)
     assert noisy.var() == pytest.approx(0.01 / 1e3, rel=0.03)
     np.testing.assert_allclose(noisy * 1e3, np.rint(noisy * 1e3), atol=1e-4)
+
+
+def _probe_spectrum(aberrations: Aberrations, defocus: float = 0.0) -> Any:
+    """exp(-iχ) of the simulated probe on (y, x), the zero frequency in the centre."""
+    window = (WINDOW.shape[1], WINDOW.shape[0])
+    optics = Optics(60e3, 0.03, defocus, DETECTOR)
+    probe = _probe(optics, window, KEYS, aberrations).build(
+        abtem.CustomScan(np.zeros((1, 2))), lazy=False
+    )
+    return np.fft.fftshift(np.fft.fft2(probe.array[0].astype(complex))).T
+
+
+def test_aberrations_are_those_of_their_formula() -> None:
+    """χ = 2π/λ (C12 α² cos(2(φ - φ12)) / 2 + C30 α⁴ / 4), and the probe is exp(-iχ)."""
+    ky, kx = WINDOW.frequencies()
+    alpha, azimuth = OPTICS.wavelength * np.hypot(ky, kx), np.arctan2(ky, kx)
+    given = Aberrations(astigmatism_angstrom=40.0, astigmatism_degrees=30.0, spherical_mm=0.02)
+    plain = _probe_spectrum(Aberrations(), 25.0)
+    found = _probe_spectrum(given, 25.0)
+    lit = np.abs(plain) > 1e-3 * np.abs(plain).max()
+    chi = (
+        2
+        * np.pi
+        / OPTICS.wavelength
+        * (40.0 * alpha**2 / 2 * np.cos(2 * (azimuth - np.radians(30.0))) + 0.02e7 * alpha**4 / 4)
+    )
+    error = np.angle(found * plain.conj() * np.exp(1j * chi))[lit]
+    assert np.abs(error).max() < 1e-3
+    assert np.abs(chi[lit]).max() > 1
+    np.testing.assert_allclose(np.abs(found), np.abs(plain), atol=1e-5 * np.abs(plain).max())
+
+
+def test_aberrations_reach_the_patterns(potential: Any, windowed: NDArray[np.float32]) -> None:
+    none, some = (
+        np.concatenate(list(scan(potential, OPTICS, POSITIONS, KEYS, aberrations=each)))
+        for each in (Aberrations(), Aberrations(astigmatism_angstrom=40.0))
+    )
+    np.testing.assert_allclose(none, windowed, atol=1e-7)
+    assert abs(some - windowed).sum() > 0.05 * windowed.sum()

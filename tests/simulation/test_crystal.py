@@ -1,46 +1,33 @@
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from ase import Atoms
-from ase.build import bulk
-from ase.io import write
-from ase.spacegroup import crystal
-from matscipy.neighbours import neighbour_list
 from scipy.spatial import cKDTree
 
 from ptychobasis.core.errors import StudyError
-from ptychobasis.simulation.crystal import describe, from_file, read_atoms, substitute, write_atoms
-from ptychobasis.simulation.dislocation import DislocationRecipe, coordination, dislocation
+from ptychobasis.simulation.crystal import describe, read_atoms, substitute, write_atoms
+from ptychobasis.simulation.dislocation import dislocation
 from ptychobasis.simulation.dislocation_checks import Report, burgers_vector, report, verify
+from ptychobasis.simulation.settings import Dislocation
 
 A = 5.431
 BOND = A * np.sqrt(3) / 4
 GLIDE = A * np.sqrt(6) / 4
 SIZE = (48.0, 60.0)  # (y, x): not square, so that a mix-up of the axes shows
-RECIPE = DislocationRecipe(relax_radius_angstrom=11, force_tolerance_ev_per_angstrom=0.02)
+KEYS = Dislocation(relax_radius_angstrom=11, force_tolerance_ev_per_angstrom=0.02)
 
 
 @pytest.fixture(scope="module")
 def atoms() -> Atoms:
-    return dislocation(SIZE, 6, RECIPE)
+    return dislocation(SIZE, 6, KEYS)
 
 
 @pytest.fixture(scope="module")
 def measured(atoms: Atoms) -> Report:
     return report(atoms)
-
-
-@pytest.fixture(scope="module")
-def perovskite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("structures") / "SrTiO3.cif"
-    basis = [(0, 0, 0), (0.5, 0.5, 0.5), (0.5, 0.5, 0)]
-    unit = crystal(["Sr", "Ti", "O"], basis, spacegroup=221, cellpar=[3.905] * 3 + [90] * 3)
-    write(path, unit)
-    return path
 
 
 def test_the_block_is_what_was_asked_for(atoms: Atoms) -> None:
@@ -178,110 +165,19 @@ def test_atoms_survive_the_round_trip(atoms: Atoms, tmp_path: Path) -> None:
     [
         (5, {}, r"repeats is 5; .*did you mean 4"),
         (6, {"lattice_constant_angstrom": 3.9}, "lattice_constant_angstrom is 3.9"),
-        (6, {"partial_separation": 0}, "whole numbers from 1"),
     ],
 )
-def test_a_recipe_that_cannot_be_built_is_refused(
+def test_keys_that_cannot_be_built_are_refused(
     repeats: int, changes: dict[str, Any], word: str
 ) -> None:
     with pytest.raises(StudyError, match=word):
-        dislocation(SIZE, repeats, replace(RECIPE, **changes))
+        dislocation(SIZE, repeats, KEYS.model_copy(update=changes))
 
 
 def test_forces_that_do_not_converge_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ptychobasis.simulation.dislocation._MAX_STEPS", 2)
     with pytest.raises(StudyError, match=r"force_tolerance_ev_per_angstrom = 0\.02"):
-        dislocation(SIZE, 2, replace(RECIPE, relax_radius_angstrom=6))
-
-
-def test_planes_stay_off_the_surfaces(perovskite: Path) -> None:
-    block = from_file(perovskite, (0, 0, 1), 3, (8.0, 8.0))
-    z, depth = block.positions[:, 2], block.cell[2, 2]
-    assert z.min() == pytest.approx(depth / 12)
-    assert depth - z.max() == pytest.approx(depth / 12)
-
-
-@pytest.mark.parametrize(
-    ("axis", "edges"),
-    [
-        ((0, 0, 1), (3.905, 3.905, 3.905)),
-        ((1, 1, 0), (3.905, 3.905 * 2**0.5, 3.905 * 2**0.5)),
-        ((-2, -2, 0), (3.905, 3.905 * 2**0.5, 3.905 * 2**0.5)),
-        ((1, 1, 1), (3.905 * 2**0.5, 3.905 * 6**0.5, 3.905 * 3**0.5)),
-    ],
-)
-def test_a_crystal_from_a_file_is_tiled_along_its_zone_axis(
-    perovskite: Path, axis: tuple[int, int, int], edges: tuple[float, float, float]
-) -> None:
-    block = from_file(perovskite, axis, 3, (13.0, 20.0))
-    assert block.cell.angles() == pytest.approx([90, 90, 90])
-    assert block.pbc.all()
-    assert block.cell.lengths()[2] == pytest.approx(3 * edges[2])
-    tiles = block.cell.lengths()[:2] / edges[:2]
-    assert tiles == pytest.approx(np.ceil(np.array([20, 13]) / edges[:2]))
-    assert len(block) / block.get_volume() * 3.905**3 == pytest.approx(5)
-    counts = block.symbols.formula.count()
-    assert counts["O"] == 3 * counts["Sr"] == 3 * counts["Ti"]
-    bonds = neighbour_list("d", block, 2.2)
-    assert len(bonds) == 12 * counts["Ti"]  # six from titanium, and seen again from oxygen
-    assert bonds == pytest.approx(3.905 / 2)
-    assert ((block.positions >= 0) & (block.positions < block.cell.lengths())).all()
-
-
-def test_the_cell_of_a_file_is_turned_not_mirrored(tmp_path: Path) -> None:
-    """A chiral arrangement keeps the sign of its triple product."""
-    chiral = Atoms(
-        "SrTiOF", [[0, 0, 0], [1.5, 0, 0], [0, 1.7, 0], [0, 0, 1.9]], cell=[6, 7, 8], pbc=True
-    )
-    path = tmp_path / "chiral.xyz"
-    write_atoms(chiral, path)
-    for axis in ((0, 0, 1), (1, 0, 0), (0, 1, 0), (0, 0, -1)):
-        block = from_file(path, axis, 1, (5, 5))
-        order = [block.symbols.search(symbol)[0] for symbol in ("Sr", "Ti", "O", "F")]
-        vectors = block.get_distances(order[0], order[1:], mic=True, vector=True)
-        assert np.linalg.det(vectors) == pytest.approx(1.5 * 1.7 * 1.9)
-
-
-def test_silicon_along_110_from_a_file_has_four_bonds(tmp_path: Path) -> None:
-    path = tmp_path / "Si.cif"
-    write(path, bulk("Si", cubic=True))
-    block = from_file(path, (1, 1, 0), 1, (10, 10))
-    neighbours, _ = coordination(block, 5.43 * np.sqrt(3) / 4)
-    assert (neighbours == 4).all()
-
-
-def test_files_that_hold_no_usable_crystal_are_refused(perovskite: Path, tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match=r"absent\.cif: no crystal can be read"):
-        from_file(tmp_path / "absent.cif", (0, 0, 1), 1, (5, 5))
-    with pytest.raises(StudyError, match="is no direction"):
-        from_file(perovskite, (0, 0, 0), 1, (5, 5))
-    skew = Atoms("Si", cell=[[3, 0, 0], [0.4, 4, 0], [0.7, 0.3, 5]], pbc=True)
-    write_atoms(skew, tmp_path / "skew.xyz")
-    with pytest.raises(StudyError, match=r"skew\.xyz: no two lattice vectors are at right angles"):
-        from_file(tmp_path / "skew.xyz", (0, 0, 1), 1, (5, 5))
-    write_atoms(Atoms("Si", cell=[5, 5, 0]), tmp_path / "flat.xyz")
-    with pytest.raises(StudyError, match="no three cell vectors"):
-        from_file(tmp_path / "flat.xyz", (0, 0, 1), 1, (5, 5))
-    twice = Atoms("Si2", [[0, 0, 0], [0, 0, 0.1]], cell=[5, 5, 5], pbc=True)
-    write_atoms(twice, tmp_path / "twice.xyz")
-    with pytest.raises(StudyError, match=r"nearer than 0\.7"):
-        from_file(tmp_path / "twice.xyz", (0, 0, 1), 1, (5, 5))
-
-
-def test_partly_occupied_sites_are_refused(tmp_path: Path, perovskite: Path) -> None:
-    unit = crystal(
-        ["Sr", "Ti"],
-        [(0, 0, 0), (0.5, 0.5, 0.5)],
-        occupancies=[0.7, 1.0],
-        spacegroup=221,
-        cellpar=[3.9] * 3 + [90] * 3,
-    )
-    path = tmp_path / "mixed.cif"
-    write(path, unit)
-    text = path.read_text()
-    assert "0.7" in text
-    with pytest.raises(StudyError, match="fully occupied by one element"):
-        from_file(path, (0, 0, 1), 1, (5, 5))
+        dislocation(SIZE, 2, KEYS.model_copy(update={"relax_radius_angstrom": 6.0}))
 
 
 def substituted(atoms: Atoms, **changes: Any) -> Atoms:
@@ -309,14 +205,6 @@ def test_sites_are_random_and_fixed_by_the_seed(atoms: Atoms) -> None:
     new = atoms.positions[first == 32] / atoms.cell.lengths()
     quarters = np.histogram2d(new[:, 0], new[:, 1], bins=2, range=[[0, 1], [0, 1]])[0]
     assert np.abs(quarters - len(new) / 4).max() < 4 * np.sqrt(len(new) * 3 / 16)
-
-
-def test_only_the_element_that_is_named_is_taken_out(perovskite: Path) -> None:
-    block = from_file(perovskite, (0, 0, 1), 4, (8.0, 8.0))
-    counts = substituted(block, elements=("Sr", "Ba"), depths=None).symbols.formula.count()
-    sites = block.symbols.formula.count()["Sr"]
-    assert counts["Ba"] == round(0.25 * sites)
-    assert counts["Ba"] + counts["Sr"] == counts["Ti"] == counts["O"] // 3 == sites
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ase import Atoms
+from ase.io import write
 from studies import ROOT, changed, grid_of_positions, measured, refusal
 
 from ptychobasis.core.grid import Grid
@@ -19,6 +21,7 @@ from ptychobasis.study.load import load_study
 from ptychobasis.study.probe_extent import diameter, share_outside
 
 SWEEPS = {"uncompressed": {"basis": "pixels"}, "zernike": {"basis": "zernike", "sizes": [36]}}
+SIGMA = "simulation.frozen_phonons.sigma_angstrom"
 NO_SIMULATION = dict.fromkeys(["crystal", "microscope", "scan", "detector", "simulation"])
 
 
@@ -182,6 +185,51 @@ def test_slices_lie_within_the_sample_of_a_structure_file(tmp_path: Path) -> Non
     assert geometry(study).thickness == pytest.approx(6 * 3.905 * math.sqrt(2), rel=1e-3)
     keys["reconstruction.slice_depths_angstrom"] = [0, 33.2]
     assert "thickness, 33.14 Å" in refusal(oxide(**keys))
+
+
+def test_what_a_structure_file_tells_is_found_when_the_study_is_planned(tmp_path: Path) -> None:
+    cell = {"crystal.file.zone_axis": [1, 1, -2, 0]}
+    assert (
+        "crystal.file: config/structures/SrTiO3.cif: zone_axis is [1, 1, -2, 0], four"
+        in refusal(oxide(**cell))
+    )
+    titania = Atoms(
+        "TiO2", scaled_positions=[[0, 0, 0], [0, 0, 0.2], [0, 0, 0.8]], cell=[4, 4, 9.3]
+    )
+    titania.pbc = True
+    file = str(tmp_path / "TiO2.xyz")
+    write(file, [titania, titania])
+    keys: dict[str, Any] = {"crystal.file.path": file, SIGMA: {"Ti": 0.07, "O": 0.1}}
+    assert "holds 2 structures (0: TiO2, 1: TiO2)" in refusal(oxide(**keys))
+    keys |= {"crystal.file.index": 1, "crystal.file.zone_axis": [1, 1, 1]}
+    assert "right angles to the zone axis [1, 1, 1]" in (told := refusal(oxide(**keys)))
+    assert "zone axes nearby that have them are [" in told
+    keys["crystal.file.zone_axis"] = [1, 1, 0]
+    assert geometry(load_study(oxide(**keys))).thickness == pytest.approx(6 * 4 * math.sqrt(2))
+
+
+def test_vacuum_of_a_structure_file_counts_as_depth() -> None:
+    """The first slice may lie below the surface, and empty space below the last."""
+    keys: dict[str, Any] = {"crystal.file.vacuum_angstrom": [30, 10]}
+    keys["reconstruction.slice_depths_angstrom"] = [30, 63.4]
+    assert geometry(load_study(oxide(**keys))).thickness == pytest.approx(40 + 6 * 3.905, abs=1e-3)
+    keys["reconstruction.slice_depths_angstrom"] = [30, 63.5]
+    assert "up to the sample's thickness, 63.43 Å" in refusal(oxide(**keys))
+
+
+def test_aberrations_keep_the_probe_in_its_window() -> None:
+    load_study(small(**{"microscope.aberrations": {"astigmatism_angstrom": 40}}))
+    told = refusal(small(**{"microscope.aberrations": {"spherical_mm": 0.2}}))
+    assert (
+        "microscope.aberrations spread the probe as 1892 Å of defocus do" in told
+    )  # C30 α², and the thickness
+
+
+def test_a_turned_scan_needs_a_larger_sample() -> None:
+    flat, turned = (load_study(small(**{"scan.rotation_degrees": angle})) for angle in (0, 45))
+    assert cell_size(turned)[0] > cell_size(flat)[0] + 3
+    file = {"crystal.dislocation.size_angstrom": list(cell_size(flat)), "scan.rotation_degrees": 45}
+    assert "which holds the scan, the window" in refusal(small(**file))
 
 
 def test_slices_lie_within_the_truth_of_a_data_set(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from ptychobasis.core.logs import script_logged
 from ptychobasis.data.dataset import Truth, write_dataset
 from ptychobasis.simulation import abtem_scan
 from ptychobasis.simulation.crystal import read_atoms
-from ptychobasis.simulation.geometry import scan_on_crystal, simulated_optics
+from ptychobasis.simulation.geometry import claimed_optics, scan_on_crystal, simulated_optics
 from ptychobasis.simulation.settings import Detector, Microscope, Scan, Simulation
 
 if TYPE_CHECKING:
@@ -17,29 +17,27 @@ if TYPE_CHECKING:
 with script_logged(snakemake):
     blocks, device = snakemake.params.settings, snakemake.params.device
     keys = Simulation.from_plain({**blocks["simulation"], "device": device})
-    optics = simulated_optics(
-        Microscope.from_plain(blocks["microscope"]), Detector.from_plain(blocks["detector"])
-    )
-    numerics = abtem_scan.Numerics(
-        sampling=keys.sampling_angstrom,
-        slice_thickness=keys.slice_thickness_angstrom,
-        parametrization=keys.parametrization,
-        sigmas=keys.frozen_phonons.sigma_angstrom,
-        batch=keys.batch,
-        device=keys.device,
-    )
+    microscope = Microscope.from_plain(blocks["microscope"])
+    detector = Detector.from_plain(blocks["detector"])
     atoms = read_atoms(Path(snakemake.input.atoms))
     positions = scan_on_crystal(Scan.from_plain(blocks["scan"]), atoms)
     seed, phonon = int(snakemake.wildcards.seed), int(snakemake.wildcards.phonon)
-    potential = abtem_scan.phonon_potential(atoms, numerics, seed=seed * 10_000 + phonon)
+    potential = abtem_scan.phonon_potential(atoms, keys, seed=seed * 10_000 + phonon)
     logging.info(
         "potential of %d x %d pixels and %d layers", *potential.array.shape[:0:-1], len(potential)
     )
     truth = Truth(
         potential=abtem_scan.projected_layers(potential),
-        sampling=(numerics.sampling, numerics.sampling),
+        sampling=(keys.sampling_angstrom, keys.sampling_angstrom),
         origin=(0.0, 0.0),
         slice_thickness=potential.thickness / len(potential),
     )
-    patterns = abtem_scan.scan(potential, optics, positions.reshape(-1, 2), numerics)
-    write_dataset(snakemake.output.patterns, optics, positions, patterns, truth)
+    patterns = abtem_scan.scan(
+        potential,
+        simulated_optics(microscope, detector),
+        positions.reshape(-1, 2),
+        keys,
+        aberrations=microscope.aberrations,
+    )
+    claimed = claimed_optics(microscope, detector)
+    write_dataset(snakemake.output.patterns, claimed, positions, patterns, truth)

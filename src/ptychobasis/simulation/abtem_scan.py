@@ -13,7 +13,6 @@ import math
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from typing import Any
 
 import abtem
@@ -32,7 +31,7 @@ from ptychobasis.core.errors import StudyError
 from ptychobasis.core.fft_size import fast_even_size
 from ptychobasis.core.grid import centred_slices
 from ptychobasis.core.optics import Optics
-from ptychobasis.simulation.settings import WIDER
+from ptychobasis.simulation.settings import WIDER, Aberrations, Simulation
 
 log = logging.getLogger(__name__)
 
@@ -41,30 +40,6 @@ Float = NDArray[np.floating]
 # The few transforms of the whole cell are not worth measuring a plan, which also ends otherwise
 # from run to run, and so do the last bits. The many of the windows are: see `plans`.
 _ESTIMATED = {"fftw.planning_effort": "FFTW_ESTIMATE"}
-
-
-@dataclass(frozen=True)
-class Numerics:
-    """How finely abTEM computes.
-
-    Attributes:
-        sampling: pixel of potential and waves [Å].
-        slice_thickness: of the multislice calculation [Å].
-        parametrization: of the atomic potentials, by abTEM's name.
-        sigmas: root mean square displacement of each element along one axis [Å].
-        batch: probes that are propagated together.
-        device: ``auto``, ``cpu`` or ``cuda`` (which needs cupy).
-        wider: windows of the waves over those of the detector, at least; benchmarks/simulation.py
-            measures what it does to patterns and times.
-    """
-
-    sampling: float
-    slice_thickness: float
-    parametrization: str = "lobato"
-    sigmas: dict[str, float] = field(default_factory=dict)
-    batch: int = 16
-    device: str = "auto"
-    wider: float = WIDER
 
 
 def choose_backend(name: str) -> str:
@@ -84,27 +59,30 @@ def choose_backend(name: str) -> str:
     return "gpu" if found and name != "cpu" else "cpu"
 
 
-def phonon_potential(atoms: Atoms, numerics: Numerics, seed: int) -> Any:
+def phonon_potential(atoms: Atoms, keys: Simulation, seed: int) -> Any:
     """Potential of the crystal with one random set of displaced atoms.
 
     Args:
         atoms: crystal in an orthogonal cell, the beam along z.
-        numerics: sampling, slices, potentials and displacements.
+        keys: sampling, slices, potentials and displacements.
         seed: of the displacements.
+
+    Returns:
+        abTEM's potential; its first layer begins at the entrance surface, z = 0.
     """
     atoms = atoms.copy()
     # whole pixels: pixel i of the potential then lies at i times the sampling, exactly
-    pixels = [math.ceil(atoms.cell[axis, axis] / numerics.sampling - 1e-6) for axis in (0, 1)]
-    cell = np.diag([*(n * numerics.sampling for n in pixels), atoms.cell[2, 2]])
+    pixels = [math.ceil(atoms.cell[axis, axis] / keys.sampling_angstrom - 1e-6) for axis in (0, 1)]
+    cell = np.diag([*(n * keys.sampling_angstrom for n in pixels), atoms.cell[2, 2]])
     atoms.set_cell(cell, scale_atoms=False)
-    if numerics.sigmas:
-        atoms = displaced(atoms, numerics.sigmas, seed)
+    if keys.frozen_phonons.sigma_angstrom:
+        atoms = displaced(atoms, keys.frozen_phonons.sigma_angstrom, seed)
     potential = abtem.Potential(
         atoms,
         gpts=tuple(pixels),
-        slice_thickness=numerics.slice_thickness,
-        parametrization=numerics.parametrization,
-        device=choose_backend(numerics.device),
+        slice_thickness=keys.slice_thickness_angstrom,
+        parametrization=keys.parametrization,
+        device=choose_backend(keys.device),
     )
     with abtem.config.set(_ESTIMATED):
         return potential.build(lazy=False)
@@ -123,7 +101,13 @@ def projected_layers(potential: Any) -> Float:
 
 
 def scan(
-    potential: Any, optics: Optics, positions: Float, numerics: Numerics
+    potential: Any,
+    optics: Optics,
+    positions: Float,
+    keys: Simulation,
+    *,
+    aberrations: Aberrations = Aberrations(),  # noqa: B008  (frozen)
+    wider: float = WIDER,
 ) -> Iterator[NDArray[np.float32]]:
     """Patterns ``(batch, y, x)`` of the scan positions, one batch after the other.
 
@@ -131,18 +115,21 @@ def scan(
         potential: of the whole crystal, from `phonon_potential`.
         optics: probe and detector; the window of the waves is the detector's.
         positions: ``(positions, 2)`` as (y, x) in the coordinates of the crystal [Å].
-        numerics: sampling, batch and device.
+        keys: sampling, batch and device.
+        aberrations: errors of the probe beyond the defocus of `optics`.
+        wider: windows of the waves over those of the detector, at least; benchmarks/simulation.py
+            measures what it does to patterns and times.
 
     Raises:
         StudyError: a window reaches beyond the crystal.
     """
-    height, width = (round(length / numerics.sampling) for length in optics.detector.extent)
+    height, width = (round(length / keys.sampling_angstrom) for length in optics.detector.extent)
     window = (width, height)
-    margin = np.array([fast_even_size(numerics.wider * n) - n for n in window])
-    places = np.asarray(positions, float)[:, ::-1] / numerics.sampling
+    margin = np.array([fast_even_size(wider * n) - n for n in window])
+    places = np.asarray(positions, float)[:, ::-1] / keys.sampling_angstrom
     starts = np.rint(places).astype(int) - np.array(window) // 2
     if starts.min() < 0 or (starts + window > potential.array.shape[1:]).any():
-        size = [n * numerics.sampling for n in potential.array.shape[:0:-1]]
+        size = [n * keys.sampling_angstrom for n in potential.array.shape[:0:-1]]
         raise StudyError(
             f"scan: the window around a position reaches beyond the crystal of {size[0]:.1f} x "
             f"{size[1]:.1f} Å; allowed are a smaller scan, a smaller detector.window_angstrom "
@@ -150,17 +137,18 @@ def scan(
         )
     with abtem.config.set(_ESTIMATED):
         transmission = _transmission(potential, optics.energy, margin)
-    inside = (places - starts) * numerics.sampling
+    inside = (places - starts) * keys.sampling_angstrom
     crop = centred_slices(window, (optics.detector.shape[1], optics.detector.shape[0]))
-    first = np.arange(0, len(places), numerics.batch)
+    probe = _probe(optics, window, keys, aberrations)
+    first = np.arange(0, len(places), keys.batch)
     for start in tqdm(first, unit="batch", desc="probes", disable=not sys.stderr.isatty()):
         # batches of one size, the last filled up, so that all follow the plans of the first
-        batch = np.arange(start, start + numerics.batch) % len(places)
+        batch = np.arange(start, start + keys.batch) % len(places)
         with remembered_plans() if start == 0 else nullcontext():
-            waves = _widened(_probes(optics, window, inside[batch], numerics), margin)
+            waves = _widened(probe.build(abtem.CustomScan(inside[batch]), lazy=False), margin)
             _multislice(waves, transmission, starts[batch], potential.slice_thickness)
             patterns = _patterns(waves, window, crop)
-        done = min(start + numerics.batch, len(places))
+        done = min(start + keys.batch, len(places))
         yield patterns[: done - start]
         if done * 10 // len(places) > start * 10 // len(places):
             log.info("probe %d of %d", done, len(places))
@@ -178,18 +166,25 @@ def _transmission(potential: Any, energy: float, margin: NDArray[np.int_]) -> li
     return [xp.pad(limit.bandlimit(layer).array[0], around, mode="wrap") for layer in layers]
 
 
-def _probes(optics: Optics, window: tuple[int, int], inside: Float, numerics: Numerics) -> Any:
-    """Probes at the places `inside` their windows, (x, y) [Å]."""
-    probe = abtem.Probe(
+def _probe(
+    optics: Optics, window: tuple[int, int], keys: Simulation, aberrations: Aberrations
+) -> abtem.Probe:
+    """The probe in a window of (x, y) pixels."""
+    higher: dict[str, Any] = {
+        "C12": aberrations.astigmatism_angstrom,
+        "phi12": math.radians(aberrations.astigmatism_degrees),
+        "C30": aberrations.spherical_mm * 1e7,
+    }
+    return abtem.Probe(
         energy=optics.energy,
         semiangle_cutoff=optics.semi_angle * 1e3,
-        extent=(window[0] * numerics.sampling, window[1] * numerics.sampling),
+        extent=(window[0] * keys.sampling_angstrom, window[1] * keys.sampling_angstrom),
         gpts=window,
         defocus=optics.defocus,
         soft=True,  # over one pixel of the window's diffraction plane
-        device=choose_backend(numerics.device),
+        device=choose_backend(keys.device),
+        **{name: value for name, value in higher.items() if value},
     )
-    return probe.build(scan=abtem.CustomScan(inside), lazy=False)
 
 
 def _widened(probes: Any, margin: NDArray[np.int_]) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ptychobasis.data.dataset import Dataset, Truth, read_dataset, write_dataset
-from ptychobasis.simulation.noise import add_dose
+from ptychobasis.simulation.noise import counted
 
 
 def average_configurations(
@@ -39,7 +39,10 @@ def _mean_blocks(
 ) -> Iterator[NDArray[np.floating]]:
     for blocks in zip(*(member.blocks() for member in members), strict=True):
         mean = sum(block.astype(np.float64) for _, block in blocks) / len(members)
-        yield mean if electrons is None else add_dose(mean, electrons, generator)
+        if electrons is None:
+            yield mean
+        else:
+            yield (counted(mean, electrons, generator) / electrons).astype(np.float32)
 
 
 def _mean_truth(members: Sequence[Dataset]) -> Truth | None:

@@ -6,61 +6,105 @@ Every crystal is an orthogonal block: the beam runs along z, x and y are the axe
 
 import math
 from collections import Counter
-from collections.abc import Mapping
-from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from ase import Atoms
-from ase.build import cut
 from ase.io import read, write
 from matscipy.neighbours import neighbour_list
 from numpy.typing import NDArray
 
+from ptychobasis.core.arrays import Float, Pair
 from ptychobasis.core.errors import StudyError
 from ptychobasis.data.atomic import atomic
+from ptychobasis.simulation.settings import CrystalFile
+from ptychobasis.simulation.structure_file import TOO_NEAR, read_structure
+from ptychobasis.simulation.zone_axis import direction, fill, orthogonal_cell, skew, wrapped
 
-_TOO_NEAR = 0.7  # [Å], shorter than any bond
+_PLANE = 1e-3  # [Å], atoms nearer than this along the beam are in one plane
+_MOST_ATOMS = 5_000_000
 
 
-def from_file(
-    path: Path, zone_axis: tuple[int, int, int], repeats: int, size: tuple[float, float]
-) -> Atoms:
-    """Any crystal that ASE reads, with a zone axis along the beam, tiled to a block.
+class Block(NamedTuple):
+    """How a block is cut from a crystal.
 
-    The block's edges are the shortest lattice vectors at right angles to the zone axis and to
-    each other, tiled until they reach `size`; the block is periodic along all three.
+    Attributes:
+        unit: Unit cell of the file.
+        vectors: Lattice vectors along x, y and the beam, one in each row.
+        tiles: Repeats of the orthogonal cell along x, y and the beam.
+    """
 
-    Args:
-        path: the file with one unit cell.
-        zone_axis: [u, v, w] in terms of the cell vectors in the file.
-        repeats: thickness in units of the zone axis vector, divided by its common factors.
-        size: (y, x) edges that the block reaches or exceeds [Å].
+    unit: Atoms
+    vectors: NDArray[np.int_]
+    tiles: tuple[int, int, int]
+
+    @property
+    def edges(self) -> Float:
+        """Edges of the orthogonal cell along x, y and the beam [Å]."""
+        return np.asarray(np.linalg.norm(self.vectors @ self.unit.cell.array, axis=1))
+
+
+def beam_period(file: CrystalFile) -> float:
+    """Period of the crystal along the zone axis, divided by its common factors [Å].
 
     Raises:
-        StudyError: the file holds no ordered crystal, or it has no orthogonal cell around the
-            zone axis.
+        StudyError: See `plan_block`.
     """
-    unit = _read_crystal(path)
-    factor = math.gcd(*zone_axis)
-    if factor == 0:
-        raise StudyError(f"{path}: the zone axis [0, 0, 0] is no direction; allowed: [0, 0, 1]")
-    beam = np.array(zone_axis) // factor
-    x, y = _perpendicular_vectors(unit, beam, path)
-    block = cut(unit, a=x, b=y, c=beam)
-    block.set_cell(block.cell.lengths(), scale_atoms=True)
-    edges = block.cell.lengths()
-    tiles = [
-        math.ceil(length / edge - 1e-6) for length, edge in zip(size[::-1], edges[:2], strict=True)
-    ]
-    block = block.repeat((*tiles, repeats))
-    block.pbc = True
-    block.positions[:, 2] += _off_the_surface(block)
-    fractions = block.get_scaled_positions()
-    block.set_scaled_positions(np.where(fractions > 1 - 1e-9, 0, fractions))
-    block.info = {"description": f"{path.name} along {list(zone_axis)}"}
+    return float(_orthogonal_cell(file).edges[2])
+
+
+def plan_block(file: CrystalFile, repeats: int, size: Pair) -> Block:
+    """Read a structure file and choose the block, without building it.
+
+    Args:
+        file: Keys of the file.
+        repeats: Thickness in units of the zone axis vector.
+        size: Edges (y, x) that the block reaches or exceeds [Å].
+
+    Raises:
+        StudyError: The file holds no ordered crystal, the zone axis has no orthogonal cell, or the
+            block is too large or repeats along an axis that is not periodic.
+    """
+    unit, vectors, _ = cell = _orthogonal_cell(file)
+    edges = cell.edges
+    x, y = (math.ceil(side / edge - 1e-6) for side, edge in zip(size[::-1], edges, strict=False))
+    block = Block(unit, vectors, (x, y, repeats))
+    _check_block(block, file.path)
     return block
+
+
+def from_file(file: CrystalFile, repeats: int, size: Pair) -> Atoms:
+    """Any crystal that ASE reads, with a zone axis along the beam, tiled to a block.
+
+    The block's edges are lattice vectors at right angles to the zone axis and to each other, tiled
+    until they reach `size`; the block is periodic along all three. Above and below it is as much
+    empty space as the keys ask for.
+
+    Args:
+        file: Keys of the file.
+        repeats: Thickness in units of the zone axis vector, divided by its common factors.
+        size: Edges (y, x) that the block reaches or exceeds [Å].
+
+    Raises:
+        StudyError: See `plan_block`.
+    """
+    block = plan_block(file, repeats, size)
+    cell = fill(block.unit, block.vectors)
+    _check_conserved(cell, block)
+    atoms = cell.repeat(block.tiles)
+    atoms.positions[:, 2] += _off_the_surface(cell)
+    edges = atoms.cell.lengths()
+    atoms.positions = wrapped(atoms.positions / edges) * edges
+    above, below = file.vacuum_angstrom
+    atoms.positions[:, 2] += above
+    atoms.set_cell(edges + np.array([0, 0, above + below]))
+    atoms.info = {
+        "description": f"{file.path.name} along {list(file.zone_axis)}",
+        "sheared_by_degrees": skew(block.unit.cell.array, block.vectors),
+        **block.unit.info,
+    }
+    return atoms
 
 
 def substitute(
@@ -119,9 +163,9 @@ def describe(atoms: Atoms) -> dict[str, Any]:
         StudyError: two atoms are nearer than 0.7 Å.
     """
     shortest = neighbour_list("d", atoms, 4.0).min(initial=math.inf)
-    if shortest < _TOO_NEAR:
+    if shortest < TOO_NEAR:
         raise StudyError(
-            f"the crystal has two atoms at a distance of {shortest:.2f} Å; allowed: {_TOO_NEAR} Å "
+            f"the crystal has two atoms at a distance of {shortest:.2f} Å; allowed: {TOO_NEAR} Å "
             "or more, so look at the file, the zone axis and the repeats"
         )
     return {
@@ -153,16 +197,77 @@ def read_atoms(path: Path) -> Atoms:
     return atoms
 
 
-def _off_the_surface(block: Atoms) -> float:
+def _off_the_surface(cell: Atoms) -> float:
     """Shift along the beam [Å] that puts the widest gap between planes across the surface.
 
-    Thermal motion then carries no atom of the entrance plane around to the exit.
+    Thermal motion then carries no atom of the entrance plane around to the exit. Planes nearer than
+    `_PLANE` are one plane, so that rounding does not decide which gap it is.
     """
-    depth = float(block.cell[2, 2])
-    planes = np.unique(np.round(block.positions[:, 2] % depth, 6))
-    gaps = np.diff(np.append(planes, planes[0] + depth))
-    widest = int(np.argmax(gaps > gaps.max() - 1e-4))
-    return -float(planes[widest] + gaps[widest] / 2) % depth
+    depth = float(cell.cell[2, 2])
+    heights = cell.positions[:, 2] % depth
+    heights = np.sort(np.where(heights > depth - _PLANE, heights - depth, heights))
+    planes = heights[np.diff(heights, prepend=-np.inf) > _PLANE]
+    ends = np.append(planes[1:], planes[0] + depth)
+    lasts = heights[np.append(np.diff(heights) > _PLANE, True)]
+    gaps = ends - lasts
+    widest = int(np.argmax(gaps > gaps.max() - 10 * _PLANE))
+    return -float(lasts[widest] + gaps[widest] / 2) % depth
+
+
+def _orthogonal_cell(file: CrystalFile) -> Block:
+    """The block of one orthogonal cell."""
+    unit = read_structure(file.path, file.index)
+    try:
+        beam = direction(file.zone_axis, unit.cell.array)
+        return Block(unit, orthogonal_cell(unit.cell.array, beam), (1, 1, 1))
+    except StudyError as error:
+        raise StudyError(f"{file.path}: {error}") from error
+
+
+def _check_block(block: Block, path: Path) -> None:
+    """The block is no larger than a computer holds, and repeats only what is periodic."""
+    cells = abs(round(np.linalg.det(block.vectors))) * math.prod(block.tiles)
+    if cells * len(block.unit) > _MOST_ATOMS:
+        raise StudyError(
+            f"{path}: the block would hold {cells * len(block.unit):.3g} atoms; allowed: up to "
+            f"{_MOST_ATOMS:.3g}, with a smaller scan, window or size_angstrom, or fewer repeats"
+        )
+    whole = np.diag(block.tiles) @ block.vectors
+    for axis in np.flatnonzero(~block.unit.pbc):
+        rows = np.flatnonzero(whole[:, axis])
+        alone = len(rows) == 1 and np.abs(whole[rows[0]]).sum() == 1
+        if not alone:
+            size = block.edges * block.tiles
+            raise StudyError(
+                f"{path}: the file is not periodic along {'abc'[axis]}, and a block of "
+                f"{size[1]:.1f} x {size[0]:.1f} x {size[2]:.1f} Å (y, x, beam) repeats it; "
+                "allowed: a cell in the file as large as scan and window need, or a periodic one"
+            )
+
+
+def _check_conserved(cell: Atoms, block: Block) -> None:
+    """The orthogonal cell has all atoms of its unit cells, as far from each other.
+
+    Raises:
+        StudyError: It has not; the message tells both numbers.
+    """
+    unit, count = block.unit, abs(round(np.linalg.det(block.vectors)))
+    wanted = {symbol: n * count for symbol, n in Counter(unit.symbols).items()}
+    found = dict(Counter(cell.symbols))
+    density = len(cell) / cell.get_volume() / (len(unit) / unit.cell.volume)
+    away = [_shortest(each, 3.0) for each in (cell, unit)]
+    near = math.isinf(away[1]) or abs(away[0] / away[1] - 1) < 0.005
+    if found != wanted or abs(density - 1) > 1e-4 or not near:
+        raise StudyError(
+            f"crystal.file.path: {count} unit cells hold {wanted} with {away[1]:.3f} Å between "
+            f"atoms, the orthogonal cell has {found} with {away[0]:.3f} Å, at {density:.6f} of the "
+            "density; allowed: the same, so give an orthogonal supercell"
+        )
+
+
+def _shortest(atoms: Atoms, reach: float) -> float:
+    """Shortest distance of two atoms [Å]; infinite beyond `reach`."""
+    return float(neighbour_list("d", atoms, reach).min(initial=math.inf))
 
 
 def _read(path: Path, **options: Any) -> Atoms:
@@ -170,52 +275,8 @@ def _read(path: Path, **options: Any) -> Atoms:
         atoms = read(path, **options)
     except Exception as error:  # ASE's readers raise whatever their parsers meet
         raise StudyError(
-            f"{path}: no crystal can be read ({error or type(error).__name__}); allowed is any "
-            "file that ASE reads, such as .cif, .xyz (extended) or POSCAR"
+            f"{path}: no crystal can be read ({error or type(error).__name__}); allowed is what "
+            "the rule crystal wrote, so run it again"
         ) from error
     assert isinstance(atoms, Atoms)
     return atoms
-
-
-def _read_crystal(path: Path) -> Atoms:
-    """One ordered unit cell without its calculators and labels."""
-    atoms = _read(path)
-    if atoms.cell.rank < 3:
-        raise StudyError(f"{path}: the file has no three cell vectors; allowed: a crystal's cell")
-    sites: Mapping[Any, Mapping[str, float]] = atoms.info.get("occupancy", {})
-    mixed = [dict(site) for site in sites.values() if any(abs(n - 1) > 1e-3 for n in site.values())]
-    if mixed:
-        raise StudyError(
-            f"{path}: a site is occupied by {mixed[0]}; allowed are sites fully occupied by one "
-            "element, so write out an ordered supercell"
-        )
-    atoms = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
-    if len(neighbour_list("i", atoms, _TOO_NEAR)):
-        raise StudyError(f"{path}: two atoms are nearer than 0.7 Å; allowed: each atom once")
-    return atoms
-
-
-def _perpendicular_vectors(
-    unit: Atoms, beam: NDArray[np.integer], path: Path
-) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
-    """Shortest lattice vectors x, y with x, y, `beam` right-handed and orthogonal (0.1°)."""
-    limit = math.sin(math.radians(0.1))
-    candidates = np.array([c for c in product(range(-6, 7), repeat=3) if any(c)])
-    vectors = candidates @ unit.cell.array
-    lengths = np.linalg.norm(vectors, axis=1)
-    order = np.argsort(lengths.round(6), kind="stable")
-    candidates, directions = candidates[order], (vectors / lengths[:, None])[order]
-    along = beam @ unit.cell.array
-    flat = np.abs(directions @ along) < limit * np.linalg.norm(along)
-    candidates, directions = candidates[flat], directions[flat]
-    for x, direction in zip(candidates, directions, strict=True):
-        across = np.abs(directions @ direction) < limit
-        if across.any():
-            y = candidates[across][0]
-            right_handed = np.linalg.det(np.array([x, y, beam]) @ unit.cell.array) > 0
-            return x, y if right_handed else -y
-    raise StudyError(
-        f"{path}: no two lattice vectors are at right angles to the zone axis {beam.tolist()} "
-        "and to each other; allowed are zone axes with an orthogonal cell, such as [0, 0, 1] of "
-        "a cubic crystal"
-    )

@@ -7,7 +7,6 @@ all atoms lie in [0, cell).
 import math
 import os
 import warnings
-from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
@@ -20,6 +19,7 @@ from matscipy.neighbours import neighbour_list
 from numpy.typing import NDArray
 
 from ptychobasis.core.errors import StudyError
+from ptychobasis.simulation.settings import Dislocation
 
 Float = NDArray[np.floating]
 
@@ -32,27 +32,7 @@ FIRST_SHELL = 1.25  # bonds are shorter than this many equilibrium bond lengths
 _MAX_STEPS = 1000
 
 
-@dataclass(frozen=True)
-class DislocationRecipe:
-    """What the 60° dislocation is made from; fields are named like the keys of the config.
-
-    Attributes:
-        lattice_constant_angstrom: a of silicon [Å].
-        partial_separation: width of the stacking fault in glide distances a √6 / 4.
-        line_period: periods a / √2 along the line that relax together; the core of the 30°
-            partial dimerises only if they are even.
-        relax_radius_angstrom: atoms nearer than this to the fault are relaxed [Å].
-        force_tolerance_ev_per_angstrom: largest force on a relaxed atom [eV/Å].
-    """
-
-    lattice_constant_angstrom: float = 5.431
-    partial_separation: int = 4
-    line_period: int = 2
-    relax_radius_angstrom: float = 25.0
-    force_tolerance_ev_per_angstrom: float = 0.01
-
-
-def dislocation(size: tuple[float, float], repeats: int, recipe: DislocationRecipe) -> Atoms:
+def dislocation(size: tuple[float, float], repeats: int, keys: Dislocation) -> Atoms:
     """A 60° glide dislocation in silicon seen end-on, split into a 30° and a 90° partial.
 
     x = [11-2], y = [111], z = [1-10] = dislocation line = beam. The anisotropic elastic field
@@ -62,25 +42,25 @@ def dislocation(size: tuple[float, float], repeats: int, recipe: DislocationReci
     Args:
         size: (y, x) edges of the block [Å]; its centre is the middle between the partials.
         repeats: thickness in units of a / √2.
-        recipe: everything else.
+        keys: everything else; their own size is not looked at.
 
     Returns:
         Atoms, periodic along z only. `info` holds the partials' (x, y) positions [Å], their
         Burgers vectors (x, y, z) [Å], how they were relaxed and a description.
 
     Raises:
-        StudyError: the recipe cannot be built, or the forces do not converge.
+        StudyError: the keys cannot be built, or the forces do not converge.
     """
-    _check_recipe(repeats, recipe)
-    atoms, partials, burgers = _elastic_block(size, recipe)
-    forces = _relax_core(atoms, partials, recipe)
-    atoms = atoms.repeat((1, 1, repeats // recipe.line_period))
+    _check_keys(repeats, keys)
+    atoms, partials, burgers = _elastic_block(size, keys)
+    forces = _relax_core(atoms, partials, keys)
+    atoms = atoms.repeat((1, 1, repeats // keys.line_period))
     atoms.positions[:, :2] += (size[1] / 2, size[0] / 2)
     atoms.set_cell([size[1], size[0], atoms.cell[2, 2]])
     atoms.pbc = (False, False, True)
     atoms.wrap(eps=0)
     atoms = atoms[((atoms.positions > 1e-6) & (atoms.positions < atoms.cell.lengths())).all(1)]
-    return _labelled(atoms, partials + np.array(size[::-1]) / 2, burgers, recipe, forces)
+    return _labelled(atoms, partials + np.array(size[::-1]) / 2, burgers, keys, forces)
 
 
 def fault_distance(atoms_xy: Float, partials: Float) -> Float:
@@ -95,44 +75,36 @@ def coordination(atoms: Atoms, bond: float) -> tuple[NDArray[np.integer], Float]
     return np.bincount(first, minlength=len(atoms)), lengths
 
 
-def _check_recipe(repeats: int, recipe: DislocationRecipe) -> None:
-    a = recipe.lattice_constant_angstrom
+def _check_keys(repeats: int, keys: Dislocation) -> None:
+    a = keys.lattice_constant_angstrom
     if abs(a / _TERSOFF_LATTICE - 1) > 0.01:
         raise StudyError(
             f"crystal.dislocation.lattice_constant_angstrom is {a}; allowed is silicon's "
             f"{_TERSOFF_LATTICE} within 1 %, for which the interatomic potential holds"
         )
-    if repeats % recipe.line_period:
-        near = max(1, round(repeats / recipe.line_period)) * recipe.line_period
+    if repeats % keys.line_period:
+        near = max(1, round(repeats / keys.line_period)) * keys.line_period
         raise StudyError(
             f"crystal.repeats is {repeats}; allowed are multiples of "
-            f"crystal.dislocation.line_period = {recipe.line_period} (did you mean {near}?)"
-        )
-    if recipe.partial_separation < 1 or recipe.line_period < 1:
-        raise StudyError(
-            "crystal.dislocation: partial_separation and line_period are whole numbers from 1 on"
+            f"crystal.dislocation.line_period = {keys.line_period} (did you mean {near}?)"
         )
 
 
-def _elastic_block(
-    size: tuple[float, float], recipe: DislocationRecipe
-) -> tuple[Atoms, Float, Float]:
+def _elastic_block(size: tuple[float, float], keys: Dislocation) -> tuple[Atoms, Float, Float]:
     """Block of one `line_period`, displaced by the elastic field; partials; Burgers vectors.
 
     The origin is the middle between the partials. Along z the layers of the perfect
     crystal lie a quarter of the period a / √2 inside the cell; the screw part of the
     displacement spreads them.
     """
-    builder = DiamondGlide60Degree(
-        recipe.lattice_constant_angstrom, **_TERSOFF_ELASTIC, symbol="Si"
-    )
-    half_fault = recipe.partial_separation * builder.glide_distance / 2
+    builder = DiamondGlide60Degree(keys.lattice_constant_angstrom, **_TERSOFF_ELASTIC, symbol="Si")
+    half_fault = keys.partial_separation * builder.glide_distance / 2
     partials = np.array([[-half_fault, 0.0], [half_fault, 0.0]])
-    reach = recipe.relax_radius_angstrom + 1.5 * _TERSOFF_REACH
+    reach = keys.relax_radius_angstrom + 1.5 * _TERSOFF_REACH
     edges = np.maximum([size[1], size[0]], [2 * (reach + half_fault), 2 * reach]) + 10
     unit = builder.unit_cell
     tiles = 2 * np.ceil(edges / unit.cell.lengths()[:2] / 2).astype(int)
-    block = unit.repeat((*tiles, recipe.line_period))
+    block = unit.repeat((*tiles, keys.line_period))
     origin = np.append(tiles * unit.cell.lengths()[:2] / 2, -unit.cell[2, 2] / 4)
     origin[0] += half_fault % builder.glide_distance
     block.positions -= builder.unit_cell_core_position + origin
@@ -148,7 +120,7 @@ def _elastic_block(
     return block, partials, np.array(burgers) @ axes.T
 
 
-def _relax_core(atoms: Atoms, partials: Float, recipe: DislocationRecipe) -> tuple[float, float]:
+def _relax_core(atoms: Atoms, partials: Float, keys: Dislocation) -> tuple[float, float]:
     """Relax the atoms around the fault in place.
 
     Stillinger and Weber's potential first closes the bonds that the elastic field leaves open;
@@ -159,8 +131,8 @@ def _relax_core(atoms: Atoms, partials: Float, recipe: DislocationRecipe) -> tup
         Largest force on a relaxed atom, and on the held ones next to them [eV/Å].
     """
     distance = fault_distance(atoms.positions[:, :2], partials)
-    near = np.flatnonzero(distance < recipe.relax_radius_angstrom + 1.5 * _TERSOFF_REACH)
-    part, held = atoms[near], distance[near] >= recipe.relax_radius_angstrom
+    near = np.flatnonzero(distance < keys.relax_radius_angstrom + 1.5 * _TERSOFF_REACH)
+    part, held = atoms[near], distance[near] >= keys.relax_radius_angstrom
     part.pbc = (False, False, True)
     part.set_constraint(FixAtoms(mask=held))
     first = stillinger_weber.Stillinger_Weber_PRB_31_5262_Si
@@ -169,7 +141,7 @@ def _relax_core(atoms: Atoms, partials: Float, recipe: DislocationRecipe) -> tup
     part.positions += _symmetry_breaking(part, ~held & (distance[near] < 6))
     second = tersoff_brenner.Tersoff_PRB_39_5566_Si_C
     part.calc = Manybody(**tersoff_brenner.TersoffBrenner(second))
-    tolerance = recipe.force_tolerance_ev_per_angstrom
+    tolerance = keys.force_tolerance_ev_per_angstrom
     with warnings.catch_warnings():  # NumPy's, about values that matscipy then masks
         warnings.filterwarnings("ignore", message="'where' used without 'out'")
         converged = LBFGS(part, logfile=os.devnull).run(fmax=tolerance, steps=_MAX_STEPS)
@@ -181,7 +153,7 @@ def _relax_core(atoms: Atoms, partials: Float, recipe: DislocationRecipe) -> tup
             f"{tolerance}, so raise it or lower relax_radius_angstrom"
         )
     atoms.positions[near] = part.positions
-    seam = held & (distance[near] < recipe.relax_radius_angstrom + _TERSOFF_REACH / 2)
+    seam = held & (distance[near] < keys.relax_radius_angstrom + _TERSOFF_REACH / 2)
     return float(forces[~held].max()), float(forces[seam].max())
 
 
@@ -207,22 +179,22 @@ def _labelled(
     atoms: Atoms,
     partials: Float,
     burgers: Float,
-    recipe: DislocationRecipe,
+    keys: Dislocation,
     forces: tuple[float, float],
 ) -> Atoms:
     """Attach to the atoms what was built and how."""
-    a = recipe.lattice_constant_angstrom
+    a = keys.lattice_constant_angstrom
     atoms.info = {
         "description": "60 degree glide dislocation in Si, 30 degree (left) and 90 degree "
         "(right) partials, line along z; elastic field, core relaxed with Tersoff's potential",
         "partials": partials,
         "burgers": burgers,
         "lattice_constant_angstrom": a,
-        "fault_width_angstrom": recipe.partial_separation * a * math.sqrt(6) / 4,
-        "period_angstrom": recipe.line_period * a / math.sqrt(2),
+        "fault_width_angstrom": keys.partial_separation * a * math.sqrt(6) / 4,
+        "period_angstrom": keys.line_period * a / math.sqrt(2),
         "thickness_angstrom": float(atoms.cell[2, 2]),
-        "relax_radius_angstrom": recipe.relax_radius_angstrom,
-        "force_tolerance_ev_per_angstrom": recipe.force_tolerance_ev_per_angstrom,
+        "relax_radius_angstrom": keys.relax_radius_angstrom,
+        "force_tolerance_ev_per_angstrom": keys.force_tolerance_ev_per_angstrom,
         "relaxed_force_ev_per_angstrom": forces[0],
         "seam_force_ev_per_angstrom": forces[1],
     }

@@ -28,6 +28,17 @@ class CountBytes(NamedTuple):
     lossless: float
 
 
+def counted(patterns: Float, electrons: float, generator: np.random.Generator) -> NDArray[np.int64]:
+    """Electrons counted in each pixel, Poisson distributed.
+
+    Args:
+        patterns: fractions of the incident electrons.
+        electrons: incident per pattern.
+        generator: of the random numbers.
+    """
+    return generator.poisson(np.maximum(patterns, 0) * electrons)
+
+
 def count_electrons(dataset: Dataset, path: str | Path, electrons: float, seed: int) -> None:
     """Write Poisson counts of every pattern as a data set of 16-bit integers.
 
@@ -43,7 +54,7 @@ def count_electrons(dataset: Dataset, path: str | Path, electrons: float, seed: 
         StudyError: a pixel counts more electrons than 16 bits hold.
     """
     generator = np.random.default_rng(seed)
-    counts = (generator.poisson(block * electrons) for _, block in dataset.blocks())
+    counts = (counted(block, electrons, generator) for _, block in dataset.blocks())
     blocks = _in_16_bits(counts, electrons)
     write_dataset(path, dataset.optics, dataset.positions, blocks, electrons=electrons)
 
@@ -67,9 +78,3 @@ def _in_16_bits(
                 f"allowed: a dose that leaves no more than {_MOST}, what 16 bits hold"
             )
         yield block.astype(np.uint16)
-
-
-def add_dose(patterns: Float, electrons: float, generator: np.random.Generator) -> Float:
-    """Poisson noise: the fraction of `electrons` counted in each pixel."""
-    counts = generator.poisson(np.maximum(patterns, 0) * electrons)
-    return (counts / electrons).astype(np.float32)

@@ -4,7 +4,7 @@ from ase import Atoms
 
 from ptychobasis.core.arrays import Pair
 from ptychobasis.simulation.crystal import from_file, substitute
-from ptychobasis.simulation.dislocation import DislocationRecipe, dislocation
+from ptychobasis.simulation.dislocation import dislocation
 from ptychobasis.simulation.settings import Crystal
 
 
@@ -15,6 +15,9 @@ def build_crystal(crystal: Crystal, size: Pair, seed: int) -> Atoms:
         crystal: Keys of the sample.
         size: Size (y, x) [Å] of the block, unless the keys give one.
         seed: Seed of the sites that are substituted.
+
+    Raises:
+        StudyError: The sample cannot be built.
     """
     atoms = _ordered_crystal(crystal, size)
     keys = crystal.substitution
@@ -27,9 +30,7 @@ def build_crystal(crystal: Crystal, size: Pair, seed: int) -> Atoms:
 def _ordered_crystal(crystal: Crystal, size: Pair) -> Atoms:
     """The crystal before any substitution."""
     if crystal.file is not None:
-        file = crystal.file
-        return from_file(file.path, file.zone_axis, crystal.repeats, file.size_angstrom or size)
+        return from_file(crystal.file, crystal.repeats, crystal.file.size_angstrom or size)
     keys = crystal.dislocation
     assert keys is not None  # the configuration holds exactly one of both
-    recipe = DislocationRecipe(**keys.model_dump(exclude={"size_angstrom"}))
-    return dislocation(keys.size_angstrom or size, crystal.repeats, recipe)
+    return dislocation(keys.size_angstrom or size, crystal.repeats, keys)

@@ -46,10 +46,14 @@ class CrystalFile(Section):
 
     path: Path
     """CIF or any other structure file that ASE reads."""
-    zone_axis: tuple[MillerIndex, MillerIndex, MillerIndex] = (0, 0, 1)
-    """Direction [u, v, w] of the crystal along the beam."""
+    index: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] | None = None
+    """Number of the structure in a file with several, from 0; null: the file holds one."""
+    zone_axis: Annotated[tuple[MillerIndex, ...], Field(min_length=3, max_length=4)] = (0, 0, 1)
+    """Direction of the crystal along the beam, [u, v, w], or [u, v, t, w] of a hexagonal cell."""
     size_angstrom: Lengths | None = None
     """Size of the block along (y, x) [Å]; null tiles the cell until scan and window fit."""
+    vacuum_angstrom: tuple[Depth, Depth] = (0.0, 0.0)
+    """Empty space above and below the block [Å]; depths count from the top of that above."""
 
 
 class Substitution(Section):
@@ -78,6 +82,17 @@ class Crystal(Section):
     """Another element on some of the sites, so that slices differ."""
 
 
+class Aberrations(Section):
+    """Errors of the probe beyond defocus, which the data set does not tell."""
+
+    astigmatism_angstrom: Annotated[float, Field(ge=0, le=10_000)] = 0.0
+    """Two-fold astigmatism C12, half the distance of the line foci [Å]."""
+    astigmatism_degrees: Annotated[float, Field(ge=-180, le=180)] = 0.0
+    """Direction of the astigmatism, from +x towards +y [degrees]."""
+    spherical_mm: Annotated[float, Field(ge=-100, le=100)] = 0.0
+    """Spherical aberration C30 [mm]."""
+
+
 class Microscope(Section):
     """What forms the probe."""
 
@@ -87,6 +102,10 @@ class Microscope(Section):
     """Convergence semi-angle [mrad]."""
     defocus_angstrom: Defocus = 0.0
     """Distance of the focus below the entrance surface [Å]; > 0 is underfocus."""
+    claimed_defocus_angstrom: Defocus | None = None
+    """Defocus that the simulated data set claims [Å]; null is the true one."""
+    aberrations: Aberrations = Aberrations()
+    """Errors of the probe beyond defocus."""
 
 
 Points = Annotated[int, Field(ge=1, le=4096)]
@@ -103,6 +122,8 @@ class Scan(Section):
     """Distance between neighbouring positions along (y, x) [Å]."""
     centre_angstrom: tuple[Offset, Offset] | None = None
     """Centre of the scan (y, x), from the centre of the crystal [Å]; null is [0, 0]."""
+    rotation_degrees: Annotated[float, Field(ge=-180, le=180)] = 0.0
+    """Turn of the scan about its centre, of its x axis from +x towards +y [degrees]."""
 
 
 class Detector(Section):

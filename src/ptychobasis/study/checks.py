@@ -13,12 +13,13 @@ from ase.data import chemical_symbols
 from ptychobasis.bases.kind import BasisKind
 from ptychobasis.bases.registry import BASES, named
 from ptychobasis.core.errors import StudyError, nearest
-from ptychobasis.simulation.settings import Crystal, Substitution
+from ptychobasis.simulation.geometry import check_block, elements, needed_size, thickness
+from ptychobasis.simulation.settings import Crystal, Simulation, Substitution
 from ptychobasis.study import comparison_checks as compared
 from ptychobasis.study import geometry_checks as geometric
 from ptychobasis.study import idle_checks as idle
 from ptychobasis.study.explain import shown
-from ptychobasis.study.geometry import elements, geometry, thickness
+from ptychobasis.study.geometry import geometry
 from ptychobasis.study.schema import Study, Sweep
 
 # the rest of a study describes the simulation, which a ready data set replaces
@@ -118,8 +119,11 @@ def _crystal(study: Study) -> Iterator[str]:
             f"crystal.repeats is {repeats}; allowed: multiples of "
             f"crystal.dislocation.line_period = {line.line_period}"
         )
-    if file and not any(file.zone_axis):
-        yield "crystal.file.zone_axis is [0, 0, 0]; allowed: a direction such as [0, 0, 1]"
+    if file and study.scan and study.detector:
+        try:
+            check_block(study.crystal, needed_size(study.scan, study.detector))
+        except StudyError as error:
+            yield f"crystal.file: {error}"
 
 
 def _elements(study: Study) -> Iterator[str]:
@@ -132,24 +136,28 @@ def _elements(study: Study) -> Iterator[str]:
         yield from _symbol(symbol, f"{key}.{symbol} is no element")
     try:
         there = elements(study.crystal)
-    except Exception as error:  # ASE's readers raise whatever befalls them
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        yield (
-            f"crystal.file.path cannot be read ({reason}); allowed: a structure file that ASE reads"
-        )
-        return
-    file = study.crystal.file
-    if file and any(file.zone_axis) and not thickness(study.crystal) > 0:
-        yield "crystal.file.path tells no unit cell; allowed: a crystal, with the edges of its cell"
-        return
-    if study.crystal.substitution:
-        yield from _substitution(study.crystal, study.crystal.substitution, there)
-        there = there | {study.crystal.substitution.element}
+        if study.crystal.substitution:
+            yield from _substitution(study.crystal, study.crystal.substitution, there)
+            there = there | {study.crystal.substitution.element}
+    except StudyError:
+        return  # told by `_crystal`
+    yield from _parametrized(study.simulation, there)
     missing = sorted(there - set(given))
     if missing:
         yield (
             f"{key} lacks {', '.join(missing)}; allowed: a displacement [Å] for each element of "
             "the crystal, 0 for one at rest"
+        )
+
+
+def _parametrized(keys: Simulation, there: set[str]) -> Iterator[str]:
+    """The atomic potential of every element is known."""
+    last = 98 if keys.parametrization == "peng" else 103
+    heavy = sorted(there & set(chemical_symbols[last + 1 :]))
+    if heavy:
+        yield (
+            f"crystal holds {', '.join(heavy)}; allowed: elements up to {chemical_symbols[last]}, "
+            f"whose potentials '{keys.parametrization}' knows"
         )
 
 
@@ -289,6 +297,6 @@ _STAGES = (
 )
 _LAST = (
     (geometric.detector, geometric.simulation, geometric.block, compared.slices),
-    (geometric.probe, compared.bands, compared.field),
+    (geometric.probe, geometric.aberrations, compared.bands, compared.field),
     (compared.bases,),
 )

@@ -1,19 +1,16 @@
 """Probe, scan and sample of a study: from its keys, or from a ready data set."""
 
 import math
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import h5py
 import numpy as np
-from ase import Atoms
 from numpy.typing import NDArray
 
 from ptychobasis.core.optics import Optics
 from ptychobasis.data.dataset import read_dataset
-from ptychobasis.simulation.geometry import needed_size
-from ptychobasis.simulation.settings import Crystal
+from ptychobasis.simulation.geometry import needed_size, thickness
 from ptychobasis.study.schema import Study
 
 
@@ -66,38 +63,6 @@ def cell_size(study: Study) -> tuple[float, float]:
     assert study.scan is not None
     assert study.detector is not None
     return given or needed_size(study.scan, study.detector)
-
-
-def thickness(crystal: Crystal) -> float:
-    """Thickness of the crystal along the beam [Å]."""
-    if crystal.dislocation is not None:
-        return crystal.repeats * crystal.dislocation.lattice_constant_angstrom / math.sqrt(2)
-    assert crystal.file is not None
-    axis = np.array(crystal.file.zone_axis)
-    period = (
-        axis / max(1, math.gcd(*crystal.file.zone_axis)) @ unit_cell(crystal.file.path).cell.array
-    )
-    return crystal.repeats * float(np.linalg.norm(period))
-
-
-def elements(crystal: Crystal) -> set[str]:
-    """Elements of the crystal before any substitution."""
-    if crystal.file is None:
-        return {"Si"}
-    return set(unit_cell(crystal.file.path).get_chemical_symbols())
-
-
-def unit_cell(path: Path) -> Atoms:
-    """The last structure in a file that ASE reads."""
-    return _unit_cell(path, path.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=4)
-def _unit_cell(path: Path, changed: int) -> Atoms:
-    import ase.io  # noqa: PLC0415  (takes longer than all else that reads a configuration)
-
-    (atoms,) = ase.io.iread(path, index=-1)
-    return atoms
 
 
 def _of_dataset(path: Path) -> Geometry:

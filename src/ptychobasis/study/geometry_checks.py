@@ -10,6 +10,7 @@ import numpy as np
 
 from ptychobasis.reconstruction.grids import APERTURES, pixels_reaching
 from ptychobasis.simulation.geometry import needed_size
+from ptychobasis.simulation.settings import Aberrations
 from ptychobasis.study.geometry import Geometry
 from ptychobasis.study.probe_extent import diameter, share_outside
 from ptychobasis.study.schema import Study
@@ -97,6 +98,28 @@ def probe(study: Study, found: Geometry) -> Iterator[str]:
                 f"{OUTSIDE:.0%}, because it comes back on the other side"
             )
     yield from _overlap(study, found)
+
+
+def aberrations(study: Study, found: Geometry) -> Iterator[str]:
+    """The aberrated probe stays in the window that it is simulated in."""
+    if study.microscope is None or study.microscope.aberrations == Aberrations():
+        return
+    keys, optics = study.microscope.aberrations, found.optics
+    angles = np.linspace(0, optics.semi_angle, 100)
+    third = keys.spherical_mm * 1e7 * angles**3
+    bends = [
+        (depth - optics.defocus + sign * keys.astigmatism_angstrom) * angles + third
+        for depth in (0.0, found.thickness or 0.0)
+        for sign in (-1, 1)
+    ]
+    far, window = float(np.abs(bends).max()) / optics.semi_angle, optics.detector.extent
+    outside = share_outside(optics, window, far)
+    if outside > OUTSIDE:
+        yield (
+            f"microscope.aberrations spread the probe as {far:.4g} Å of defocus do, so that "
+            f"{outside:.0%} of it lies outside the detector's window of {window[0]:.4g} x "
+            f"{window[1]:.4g} Å; allowed: {OUTSIDE:.0%}"
+        )
 
 
 def _overlap(study: Study, found: Geometry) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ptychobasis.study.geometry import elements
+from ptychobasis.simulation.geometry import elements
 from ptychobasis.study.schema import Study
 
 _OF_A_JOINT_PROBE = ("probe_step", "probe_start_epoch", "probe_band_limit")
