@@ -8,6 +8,7 @@ from ase.build import mx2
 
 from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
+from ptychobasis.core.volume import Volume
 from ptychobasis.data.dataset import Dataset, Truth, read_dataset, write_dataset
 from ptychobasis.simulation.abtem_scan import phonon_potential, projected_layers, scan
 from ptychobasis.simulation.crystal import from_file, write_atoms
@@ -53,6 +54,7 @@ def simulated(path: Path, atoms: Atoms, optics: Optics, shape: tuple[int, int]) 
     positions = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1) + centre
     patterns = scan(potential, optics, positions.reshape(-1, 2), STILL)
     thickness = potential.thickness / len(potential)
-    truth = Truth(projected_layers(potential), (0.2, 0.2), (0.0, 0.0), thickness)
+    layers = Volume(projected_layers(potential), (0.2, 0.2), (0.0, 0.0))
+    truth = Truth(layers, thickness)
     write_dataset(path, optics, positions, patterns, truth)
     return read_dataset(path)

@@ -12,9 +12,9 @@ from .data.dataset import Truth as Truth
 from .data.dataset import read_dataset as read_dataset
 from .data.dataset import write_dataset as write_dataset
 from .data.preparation import prepare_dataset as prepare_dataset
-from .evaluation.compare import Evaluation as Evaluation
-from .evaluation.compare import Measure as Measure
+from .evaluation.compare import Comparison as Comparison
 from .evaluation.direct import compare_reconstructions as compare_reconstructions
+from .evaluation.settings import Evaluation as Evaluation
 from .reconstruction.result_file import Reconstruction as Reconstruction
 from .reconstruction.result_file import read_reconstruction as read_reconstruction
 from .reconstruction.result_file import write_reconstruction as write_reconstruction

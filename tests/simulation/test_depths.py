@@ -25,7 +25,7 @@ def test_the_layers_of_the_truth_begin_at_the_entrance_surface(
 ) -> None:
     data = simulated(tmp_path / "data.h5", monolayer(tmp_path, above, 20.0), OPTICS, (1, 2))
     assert data.truth is not None
-    layers = data.truth.potential.sum(axis=(1, 2))
+    layers = data.truth.potential.array.sum(axis=(1, 2))
     thickness = data.truth.slice_thickness
     assert len(layers) * thickness == pytest.approx(above + 8 + 20)
     filled = np.flatnonzero(layers)
