@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ptychobasis.core.errors import StudyError
-from ptychobasis.simulation.crystal import write_atoms
+from ptychobasis.simulation.crystal import describe, from_file, read_atoms, write_atoms
+from ptychobasis.simulation.settings import CrystalFile
 from ptychobasis.simulation.structure_file import read_structure
 
 SITE = ("label", "type_symbol", "fract_x", "fract_y", "fract_z")
@@ -311,3 +312,12 @@ def test_damaged_files_are_read_rightly_or_refused(tmp_path: Path, data: st.Data
     assert np.isfinite(atoms.positions).all()
     if name == "Si.cif" and all(tag in path.read_text() for tag in ("sum Si", "Z 8", "2.329")):
         assert len(atoms) == 8
+
+
+def test_how_a_space_group_was_read_stands_in_the_checks(tmp_path: Path) -> None:
+    path = cif(tmp_path / "Si.cif", SILICON_2, chemical_formula_sum="Si", cell_formula_units_Z=8)
+    write_atoms(from_file(CrystalFile(path=path), 1, (5.0, 5.0)), tmp_path / "atoms.xyz")
+    told = describe(read_atoms(tmp_path / "atoms.xyz"))
+    assert told["read_as"] == "origin or setting 2"
+    assert told["sheared_by_degrees"] == pytest.approx(0, abs=1e-6)
+    assert told["composition"] == {"Si": 8, "substituted": 0}

@@ -174,6 +174,7 @@ def describe(atoms: Atoms) -> dict[str, Any]:
         "composition": composition(atoms),
         "cell_angstrom": atoms.cell.lengths().tolist(),
         "shortest_distance_angstrom": float(shortest),
+        **{key: atoms.info[key] for key in ("sheared_by_degrees", "read_as") if key in atoms.info},
     }
 
 
