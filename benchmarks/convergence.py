@@ -23,6 +23,7 @@ import numpy as np
 import torch
 
 from benchmarks.data import as_result, compressed, fsc_with_truth, study
+from ptychobasis.core.variant import Variant
 from ptychobasis.forward.multislice import Gradients
 from ptychobasis.reconstruction.counting import illumination
 from ptychobasis.reconstruction.descent import Descent, State
@@ -52,7 +53,7 @@ def run() -> dict[str, list[dict[str, Any]]]:
 
 
 def _rows(variant: str, method: str, batch: int, step: float) -> list[dict[str, Any]]:
-    name = variant.partition("/")[0]
+    name = Variant.parse(variant).sweep
     data = compressed("demo", variant)
     settings = study("demo").recon(name).model_copy(update={"device": "cpu", "batch": batch or 32})
     keys = {"step_rad": settings.step_rad * step, "total_variation": 0.0}

@@ -9,8 +9,10 @@ import numpy as np
 import torch
 
 from ptychobasis.bases.compressed_file import Compressed, read_compressed
+from ptychobasis.core.variant import Variant
+from ptychobasis.core.volume import Volume
 from ptychobasis.data.dataset import Dataset, read_dataset
-from ptychobasis.evaluation.compare import Measure, evaluate
+from ptychobasis.evaluation.compare import evaluate
 from ptychobasis.forward.layout import ScanLayout
 from ptychobasis.reconstruction.result_file import Reconstruction, Run
 from ptychobasis.reconstruction.settings import ReconstructionSettings
@@ -53,9 +55,8 @@ def fsc_with_truth(
 ) -> float:
     """Mean Fourier shell correlation of the volume with the truth, or with a reference."""
     keys, data = study(name).evaluation, dataset(name)
-    measure = Measure(keys.band_per_angstrom, keys.apodisation_angstrom)
     truth = data.truth if reference is None else None
-    table = evaluate(result, ("any", "all"), data.positions, reference, truth, measure).summary
+    table = evaluate(result, Variant("any", "all"), data.positions, keys, reference, truth).summary
     return float(table[table["slice"] == "volume"]["mean_fsc"].iloc[0])
 
 
@@ -68,12 +69,10 @@ def as_result(
 ) -> Reconstruction:
     """Dress a phase up as a reconstruction, to be evaluated."""
     return Reconstruction(
-        phase=phase.detach().cpu().numpy(),
+        phase=Volume(phase.detach().cpu().numpy(), layout.window.sampling, layout.origin),
         probe=np.zeros((1, 1), np.complex64),
         loss=np.zeros(1),
         slice_depths=tuple(settings.slice_depths_angstrom),
-        sampling=layout.window.sampling,
-        origin=layout.origin,
         energy=data.optics.energy,
         run=Run(name, data.basis.size, "cpu", 0, 1.0, 1.0, 1.0, 1, 1, 1),
         config={},

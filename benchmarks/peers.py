@@ -34,12 +34,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ptychobasis.core.grid import Grid, centred_slices
+from ptychobasis.core.grid import centred_slices
 from ptychobasis.core.optics import Optics
+from ptychobasis.core.volume import Volume
 from ptychobasis.data.dataset import Dataset, read_dataset
-from ptychobasis.evaluation.compare import Measure, compare
-from ptychobasis.evaluation.field import scanned_field, truth_on_grid
-from ptychobasis.evaluation.fsc import band_mean
+from ptychobasis.evaluation.alignment import align
+from ptychobasis.evaluation.field import true_phase
+from ptychobasis.evaluation.fsc import band_mean, fourier_shell_correlation
+from ptychobasis.evaluation.window import scan_window
 from ptychobasis.forward.waves import probe_spectrum
 
 TABLES = ("peers",)
@@ -53,7 +55,7 @@ _SCRIPTS = Path(__file__).parent / "peer_scripts"
 _STUDY = Path(__file__).with_suffix(".yaml")
 _DATASET = _ROOT / "results" / "peers" / "seed_1" / "dataset.h5"
 _ENVIRONMENTS = _ROOT / ".peers"
-_MEASURE = Measure(band=(0.15, 1.23), apodisation=2.0)
+_BAND, _APODISATION = (0.15, 1.23), 2.0  # [1/Å], [Å]
 
 
 class Peer(NamedTuple):
@@ -169,16 +171,17 @@ def correlations(dataset: Dataset, folder: Path, about: dict[str, Any]) -> Itera
     truth = dataset.truth
     assert truth is not None
     sampling, target = (about["sampling"],) * 2, None
+    origin = (float(about["origin"][0]), float(about["origin"][1]))
     for path in sorted(folder.glob("*.npy")):
-        phase = np.load(path)
+        phase = Volume(np.load(path), sampling, origin).cropped(dataset.positions)
         if target is None:  # the same for all epochs
-            field = scanned_field(phase.shape[1:], sampling, about["origin"], dataset.positions)
-            starts = np.array([cut.start for cut in field])
-            first = tuple(about["origin"] + starts * sampling)
-            grid = Grid(phase[0][field].shape, sampling)
-            target = truth_on_grid(truth, dataset.optics.energy, SLICE_DEPTHS, grid, first)
-        _, curves = compare(phase[:, *field], target, sampling, _MEASURE)
-        yield band_mean(curves["volume"], *_MEASURE.band)
+            target = true_phase(
+                truth, dataset.optics.energy, SLICE_DEPTHS, phase.grid, phase.origin
+            )
+            window = scan_window(phase, dataset.positions, _APODISATION)
+        aligned = align(phase, target, window).volume
+        curve = fourier_shell_correlation(aligned.array, target.array, sampling, window)
+        yield band_mean(curve, *_BAND)
 
 
 def _dataset() -> Dataset:

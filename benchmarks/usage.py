@@ -29,6 +29,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from ptychobasis.core.variant import Variant
 from ptychobasis.study import resources
 from ptychobasis.study.load import load_study
 from ptychobasis.study.resources import Job
@@ -115,8 +116,7 @@ def _jobs(name: str) -> Iterator[Job]:
     yield from map(Job, first)
     for rule, variants in (("compress", COMPRESSED), ("reconstruct", RECONSTRUCTED[name])):
         for variant in variants:
-            sweep, size = variant.split("/")
-            yield Job(rule, sweep, size)
+            yield Job(rule, *Variant.parse(variant))
     yield from map(Job, ("evaluate", "depth", "figure_data"))
 
 
@@ -162,12 +162,12 @@ def _work(name: str, folder: Path, job: Job) -> None:
 def _told(name: str, folder: Path, job: Job, keys: dict[str, Any]) -> SimpleNamespace:
     """What Snakemake would tell the script of a job."""
     chosen, seed = study(name), study(name).seeds[0]
-    variants = ["/".join(variant) for variant in chosen.variants()]
+    variants = list(map(str, chosen.variants()))
     made, full = RECONSTRUCTED[name], folder / "dataset.h5"
     found = {v: str(folder / f"{v if v in made else made[0]}.result.h5") for v in variants}
     stored = {v: folder / f"{v if v in COMPRESSED else COMPRESSED[0]}.h5" for v in variants}
-    own = "/".join((job.sweep, job.size))
-    base = chosen.stored_by(job.sweep, job.size) + f"/{job.size}" if job.sweep else ""
+    own = Variant(job.sweep, job.size)
+    base = str(chosen.stored_by(own)) if job.sweep else ""
     assert chosen.simulation is not None
     phonons = chosen.simulation.frozen_phonons.configurations
     links = [folder / f"phonon_{i}.h5" for i in range(phonons)]

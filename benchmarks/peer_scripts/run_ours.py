@@ -44,4 +44,4 @@ def watch(_epoch: int, phase: torch.Tensor, _seconds: float) -> None:
 
 recorder.start()
 result = reconstruct(compressed, chosen, seed=1, watch=watch)
-recorder.finish("ptychobasis", result.sampling[0], result.origin)
+recorder.finish("ptychobasis", result.phase.sampling[0], result.phase.origin)

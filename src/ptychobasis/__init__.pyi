@@ -7,13 +7,13 @@ from .bases.direct import make_basis as make_basis
 from .core.errors import StudyError as StudyError
 from .core.grid import Grid as Grid
 from .core.optics import Optics as Optics
+from .core.volume import Volume as Volume
 from .data.dataset import Dataset as Dataset
 from .data.dataset import Truth as Truth
 from .data.dataset import read_dataset as read_dataset
 from .data.dataset import write_dataset as write_dataset
 from .data.preparation import prepare_dataset as prepare_dataset
-from .evaluation.compare import Evaluation as Evaluation
-from .evaluation.compare import Measure as Measure
+from .evaluation.compare import Comparison as Comparison
 from .evaluation.direct import compare_reconstructions as compare_reconstructions
 from .reconstruction.result_file import Reconstruction as Reconstruction
 from .reconstruction.result_file import read_reconstruction as read_reconstruction

@@ -14,6 +14,7 @@ from shared import optics, random_dataset
 from ptychobasis.core.errors import StudyError
 from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
+from ptychobasis.core.volume import Volume
 from ptychobasis.data.dataset import Truth, read_dataset, write_dataset
 from ptychobasis.data.dataset_checks import check_patterns, scattering
 
@@ -33,7 +34,7 @@ def noise(shape: tuple[int, ...] = (4, 7, 24, 20), total: float = 0.9) -> np.nda
 
 def truth() -> Truth:
     potential = np.random.default_rng(6).random((3, 11, 9), np.float32)
-    return Truth(potential, (0.1, 0.12), (-3.0, 4.5), 1.92)
+    return Truth(Volume(potential, (0.1, 0.12), (-3.0, 4.5)), 1.92)
 
 
 @pytest.fixture
@@ -62,9 +63,9 @@ def test_truth_is_read_when_it_is_asked_for(path: Path, tmp_path: Path) -> None:
     assert read is not None
     assert read is data.truth
     np.testing.assert_array_equal(read.potential, made.potential)
-    assert (read.sampling, read.origin) == (made.sampling, made.origin)
+    assert read.potential.origin == made.potential.origin
     assert read.slice_thickness == made.slice_thickness
-    assert read.grid == Grid((11, 9), (0.1, 0.12))
+    assert read.potential.grid == Grid((11, 9), (0.1, 0.12))
     write_dataset(tmp_path / "real.h5", OPTICS, scan(), noise())
     assert read_dataset(tmp_path / "real.h5").truth is None
 

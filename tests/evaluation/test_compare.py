@@ -6,9 +6,12 @@ import pytest
 from ptychobasis.core.electrons import interaction_constant
 from ptychobasis.core.errors import StudyError
 from ptychobasis.core.grid import Grid
+from ptychobasis.core.variant import Variant
+from ptychobasis.core.volume import Volume
 from ptychobasis.data.dataset import Truth
-from ptychobasis.evaluation.compare import Measure, combine, evaluate
-from ptychobasis.evaluation.field import layers_of_slices, scanned_field, truth_on_grid
+from ptychobasis.evaluation.compare import combine, evaluate
+from ptychobasis.evaluation.field import layers_of_slices, true_phase
+from ptychobasis.evaluation.settings import Evaluation
 from ptychobasis.reconstruction.result_file import Counting, Reconstruction, Run
 
 ENERGY = 60e3
@@ -18,6 +21,8 @@ ATOMS = np.random.default_rng(1).uniform((2, 1, 0), (20, 25, 20), (40, 3))  # y,
 
 TRUTH_SAMPLING, TRUTH_ORIGIN = (0.14, 0.13), (-0.731, -1.113)
 SAMPLING, ORIGIN = (0.27, 0.25), (1.05, 0.4)
+ZERNIKE = Variant("zernike", "36")
+KEYS = Evaluation(reference="uncompressed/all", band_per_angstrom=(0.15, 1.23))
 RUN = Run("zernike", 36, "cpu", 0, 2.0, 1.5, 288.0, 1, 4, 4)
 
 
@@ -40,7 +45,7 @@ def sample_truth() -> Truth:
     shape = (170, 220)
     layer = (ATOMS[:, 2] // 2).astype(int)
     layers = [gaussians(shape, TRUTH_SAMPLING, TRUTH_ORIGIN, ATOMS[layer == i]) for i in range(10)]
-    return Truth(np.stack(layers), TRUTH_SAMPLING, TRUTH_ORIGIN, 2.0)
+    return Truth(Volume(np.stack(layers), TRUTH_SAMPLING, TRUTH_ORIGIN), 2.0)
 
 
 def sample_recon() -> Reconstruction:
@@ -50,12 +55,10 @@ def sample_recon() -> Reconstruction:
     parts = [ATOMS[upper], ATOMS[~upper]]
     phase = [sigma * gaussians(shape, SAMPLING, ORIGIN, part) for part in parts]
     return Reconstruction(
-        phase=np.stack(phase),
+        phase=Volume(np.stack(phase), SAMPLING, ORIGIN),
         probe=np.ones((64, 64), np.complex64),
         loss=np.array([1.0, 0.5]),
         slice_depths=DEPTHS,
-        sampling=SAMPLING,
-        origin=ORIGIN,
         energy=ENERGY,
         run=RUN,
         config={},
@@ -75,42 +78,30 @@ def test_layers_go_to_the_nearest_slice() -> None:
 
 def test_truth_on_grid_equals_the_analytical_sum_at_offset_origins() -> None:
     recon = sample_recon()
-    grid = Grid((70, 92), recon.sampling)
-    found = truth_on_grid(sample_truth(), ENERGY, DEPTHS, grid, recon.origin)
-    assert recon.phase.max() > 0.01
-    np.testing.assert_allclose(found, recon.phase, atol=2e-4 * recon.phase.max())
+    expected = recon.phase.array
+    found = true_phase(sample_truth(), ENERGY, DEPTHS, recon.phase.grid, ORIGIN)
+    assert expected.max() > 0.01
+    np.testing.assert_allclose(found.array, expected, atol=2e-4 * expected.max())
+    assert (found.sampling, found.origin) == (SAMPLING, ORIGIN)
 
 
 @pytest.mark.parametrize("depths", [[0.0], [0, 5, 10, 15], [3, 4, 19]])
 def test_slices_partition_the_total_potential(depths: list[float]) -> None:
     truth = sample_truth()
     grid = Grid((60, 80), (0.27, 0.25))
-    whole = truth_on_grid(truth, ENERGY, [0.0], grid, (2.0, 1.5))[0]
-    parts = truth_on_grid(truth, ENERGY, depths, grid, (2.0, 1.5))
+    whole = true_phase(truth, ENERGY, [0.0], grid, (2.0, 1.5)).array[0]
+    parts = true_phase(truth, ENERGY, depths, grid, (2.0, 1.5)).array
     assert parts.shape == (len(depths), 60, 80)
     np.testing.assert_allclose(parts.sum(0), whole, atol=1e-12)
 
 
 def test_grid_beyond_the_truth_is_refused() -> None:
     with pytest.raises(StudyError, match="true potential covers y"):
-        truth_on_grid(sample_truth(), ENERGY, DEPTHS, Grid((60, 20), (0.5, 0.5)), (0, 0))
-
-
-def test_scanned_field_holds_the_pixels_between_the_outer_positions() -> None:
-    rows, columns = scanned_field((70, 92), (0.5, 0.25), (1.0, -2.0), [[3.0, 0.1], [9.2, 6.0]])
-    assert (rows.start, rows.stop) == (4, 17)  # 3.0 … 9.0 Å
-    assert (columns.start, columns.stop) == (9, 33)  # 0.25 … 6.0 Å
-
-
-def test_scan_outside_or_too_small_is_refused() -> None:
-    with pytest.raises(StudyError, match="coordinate system"):
-        scanned_field((20, 20), (0.5, 0.5), (0, 0), [[0, 0], [30, 5]])
-    with pytest.raises(StudyError, match="at least 8"):
-        scanned_field((20, 20), (0.5, 0.5), (0, 0), [[1, 1], [9, 2]])
+        true_phase(sample_truth(), ENERGY, DEPTHS, Grid((60, 20), (0.5, 0.5)), (0, 0))
 
 
 def test_a_perfect_reconstruction_scores_one_against_the_truth() -> None:
-    result = evaluate(sample_recon(), ("zernike", "36"), POSITIONS, truth=sample_truth())
+    result = evaluate(sample_recon(), ZERNIKE, POSITIONS, KEYS, truth=sample_truth())
     assert result.summary["slice"].tolist() == ["0", "1", "volume"]
     np.testing.assert_allclose(result.summary["mean_fsc"], 1, atol=1e-3)
     assert result.summary["shift_y_angstrom"].abs().max() < 0.01
@@ -133,9 +124,9 @@ def test_a_perfect_reconstruction_scores_one_against_the_truth() -> None:
 
 def test_shift_ramp_and_offset_do_not_count() -> None:
     recon = sample_recon()
-    moved = replace(recon, origin=(recon.origin[0] + 0.4, recon.origin[1] - 0.3))
-    tilted = replace(moved, phase=moved.phase + 0.01 * np.arange(92) - 3)
-    result = evaluate(tilted, ("zernike", "36"), POSITIONS, truth=sample_truth())
+    tilted = recon.phase.array + 0.01 * np.arange(92) - 3
+    moved = Volume(tilted, SAMPLING, (ORIGIN[0] + 0.4, ORIGIN[1] - 0.3))
+    result = evaluate(replace(recon, phase=moved), ZERNIKE, POSITIONS, KEYS, truth=sample_truth())
     np.testing.assert_allclose(result.summary["mean_fsc"], 1, atol=2e-3)
     np.testing.assert_allclose(result.summary["shift_y_angstrom"], -0.4, atol=0.01)
     np.testing.assert_allclose(result.summary["shift_x_angstrom"], 0.3, atol=0.01)
@@ -143,29 +134,26 @@ def test_shift_ramp_and_offset_do_not_count() -> None:
 
 def test_swapped_slices_score_low() -> None:
     recon = sample_recon()
-    swapped = replace(recon, phase=recon.phase[::-1])
-    result = evaluate(swapped, ("zernike", "36"), POSITIONS, reference=recon)
+    swapped = replace(recon, phase=replace(recon.phase, array=recon.phase.array[::-1]))
+    result = evaluate(swapped, ZERNIKE, POSITIONS, KEYS, reference=recon)
     assert result.summary["mean_fsc"].max() < 0.5
 
 
 def test_reference_on_a_coarser_grid_is_resampled() -> None:
     recon = sample_recon()
     coarse = Grid((40, 50), (0.45, 0.44))
-    phase = truth_on_grid(sample_truth(), ENERGY, DEPTHS, coarse, (1.3, 0.9))
-    reference = replace(
-        recon, phase=phase.astype(np.float32), sampling=coarse.sampling, origin=(1.3, 0.9)
-    )
-    measure = Measure(band=(0.15, 0.9))
-    result = evaluate(recon, ("zernike", "36"), POSITIONS, reference, measure=measure)
+    phase = true_phase(sample_truth(), ENERGY, DEPTHS, coarse, (1.3, 0.9))
+    keys = KEYS.model_copy(update={"band_per_angstrom": (0.15, 0.9)})
+    result = evaluate(recon, ZERNIKE, POSITIONS, keys, replace(recon, phase=phase))
     np.testing.assert_allclose(result.summary["mean_fsc"], 1, atol=2e-3)
 
 
 def test_noise_lowers_score_and_resolution() -> None:
     recon = sample_recon()
     rng = np.random.default_rng(0)
-    noise = 0.01 * rng.normal(size=recon.phase.shape)
-    noisy = replace(recon, phase=(recon.phase + noise).astype(np.float32))
-    result = evaluate(noisy, ("binning", "7"), POSITIONS, recon, sample_truth())
+    noise = 0.01 * rng.normal(size=recon.phase.array.shape)
+    noisy = replace(recon, phase=replace(recon.phase, array=recon.phase.array + noise))
+    result = evaluate(noisy, Variant("binning", "7"), POSITIONS, KEYS, recon, sample_truth())
     volume = result.summary[result.summary["slice"] == "volume"]
     assert volume["against"].tolist() == ["reference", "truth"]
     assert volume["mean_fsc"].between(0.2, 0.98).all()
@@ -178,25 +166,26 @@ def test_other_slices_than_the_reference_are_refused() -> None:
     recon = sample_recon()
     other = replace(recon, slice_depths=(0.0, 12.0))
     with pytest.raises(StudyError, match="zernike/36 has slices at"):
-        evaluate(recon, ("zernike", "36"), POSITIONS, reference=other)
+        evaluate(recon, ZERNIKE, POSITIONS, KEYS, reference=other)
 
 
 def test_a_diverged_reconstruction_is_refused() -> None:
     recon = sample_recon()
-    phase = recon.phase.copy()
+    phase = recon.phase.array.copy()
     phase[0, 30, 40] = np.nan
+    diverged = replace(recon, phase=replace(recon.phase, array=phase))
     with pytest.raises(StudyError, match="zernike/36 holds NaN"):
-        evaluate(replace(recon, phase=phase), ("zernike", "36"), POSITIONS, reference=recon)
+        evaluate(diverged, ZERNIKE, POSITIONS, KEYS, reference=recon)
 
 
 def test_nothing_to_compare_with_is_refused() -> None:
     with pytest.raises(StudyError, match=r"evaluation\.reference"):
-        evaluate(sample_recon(), ("zernike", "36"), POSITIONS)
+        evaluate(sample_recon(), ZERNIKE, POSITIONS, KEYS)
 
 
 def test_tables_combine() -> None:
     recon = sample_recon()
-    one = evaluate(recon, ("zernike", "36"), POSITIONS, recon)
+    one = evaluate(recon, ZERNIKE, POSITIONS, KEYS, recon)
     both = combine([one, one])
     assert len(both.curves) == 2 * len(one.curves)
     assert both.summary.index.is_unique
@@ -205,8 +194,21 @@ def test_tables_combine() -> None:
 def test_counts_are_columns_where_someone_counted() -> None:
     counting = Counting(400, 14400, 0, 40000, 3600)
     recon = replace(sample_recon(), counting=counting)
-    counted = evaluate(recon, ("a", "1"), POSITIONS, truth=sample_truth())
+    counted = evaluate(recon, ZERNIKE, POSITIONS, KEYS, truth=sample_truth())
     assert set(counted.summary["unknowns_per_pattern"]) == {100.0}
     assert set(counted.summary["knowns_per_unknown_in_band"]) == {4.0}
-    plain = evaluate(sample_recon(), ("a", "1"), POSITIONS, truth=sample_truth())
+    plain = evaluate(sample_recon(), ZERNIKE, POSITIONS, KEYS, truth=sample_truth())
     assert not set(counting.columns()) & set(plain.summary)
+
+
+def test_strength_and_columns_are_in_the_summary() -> None:
+    """Half the strength is no matter of the correlation, but of the scale."""
+    recon = sample_recon()
+    weak = replace(recon, phase=replace(recon.phase, array=recon.phase.array * [[[0.5]], [[2.0]]]))
+    summary = evaluate(weak, ZERNIKE, POSITIONS, KEYS, truth=sample_truth()).summary
+    np.testing.assert_allclose(summary["scale"][:2], [0.5, 2.0], rtol=2e-3)
+    assert 0.5 < summary["scale"][2] < 2.0
+    assert summary["column_error_pm"].isna().tolist() == [True, True, False]
+    perfect = evaluate(recon, ZERNIKE, POSITIONS, KEYS, truth=sample_truth()).summary
+    assert perfect["column_error_pm"][2] < 0.5
+    assert perfect["columns_found"][2] == 1

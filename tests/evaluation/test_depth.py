@@ -12,19 +12,23 @@ from numpy.typing import NDArray
 
 from ptychobasis.core.errors import StudyError
 from ptychobasis.core.grid import Grid
+from ptychobasis.core.variant import Variant
+from ptychobasis.core.volume import Volume
 from ptychobasis.data.dataset import Truth
-from ptychobasis.evaluation.compare import Measure, evaluate
-from ptychobasis.evaluation.depth import correlations, depth_table, in_band, own_part
-from ptychobasis.evaluation.field import scanned_picture, truth_on_grid
+from ptychobasis.evaluation.compare import evaluate
+from ptychobasis.evaluation.depth import correlations, depth_table, in_band, unshared
+from ptychobasis.evaluation.field import true_phase
+from ptychobasis.evaluation.settings import Evaluation
+from ptychobasis.evaluation.window import apodisation_window
 from ptychobasis.reconstruction.result_file import Reconstruction, Run
-from ptychobasis.report.figures.depth import draw_depth, own_picture
+from ptychobasis.report.figures.depth import draw_depth, unshared_volume
 
 Array = NDArray[np.floating]
-ENERGY, LABEL = 60e3, ("zernike", "36")
+ENERGY, ZERNIKE = 60e3, Variant("zernike", "36")
 DEPTHS = (0.0, 10.0, 20.0, 30.0)  # of 30 Å: the outer two stand for half as much
 GRID, ORIGIN = Grid((80, 100), (0.25, 0.26)), (1.0, 2.0)
 POSITIONS = np.stack(np.meshgrid(np.arange(4.0, 18), np.arange(5.0, 25), indexing="ij"), -1)
-MEASURE = Measure((0.15, 1.2), 2.0)
+KEYS = Evaluation(reference="uncompressed/all", band_per_angstrom=(0.15, 1.2))
 RUN = Run("zernike", 36, "cpu", 0, 2.0, 1.5, 288.0, 1, 4, 4)
 
 
@@ -38,15 +42,16 @@ def sample(alike: bool = False, layers: int = 12) -> Truth:
     )
     atoms = 1.0 + np.random.default_rng(5).integers(0, 2, (layers, len(y), len(x))) * (not alike)
     potential = 20 * along_y @ atoms @ along_x.T
-    return Truth(potential.astype(np.float32), (step, step), (0.0, 0.0), 30 / layers)
+    volume = Volume(potential.astype(np.float32), (step, step), (0.0, 0.0))
+    return Truth(volume, 30 / layers)
 
 
 def recon(change: Callable[[Array], Array], truth: Truth | None = None) -> Reconstruction:
     """A perfect reconstruction with its ``(slices, y, x)`` changed."""
-    phase = change(truth_on_grid(truth or sample(), ENERGY, DEPTHS, GRID, ORIGIN))
+    phase = change(true_phase(truth or sample(), ENERGY, DEPTHS, GRID, ORIGIN).array)
     return Reconstruction(
-        phase.astype(np.float32), np.ones((64, 64), np.complex64), np.array([1.0]),
-        DEPTHS[: len(phase)], GRID.sampling, ORIGIN, ENERGY, RUN, {},
+        Volume(phase.astype(np.float32), GRID.sampling, ORIGIN), np.ones((64, 64), np.complex64),
+        np.array([1.0]), DEPTHS[: len(phase)], ENERGY, RUN, {},
     )  # fmt: skip
 
 
@@ -55,7 +60,7 @@ def mixed(matrix: Array) -> Callable[[Array], Array]:
 
 
 def table(result: Reconstruction, truth: Truth | None = None) -> pd.DataFrame:
-    return depth_table(result, LABEL, POSITIONS, truth or sample(), MEASURE)
+    return depth_table(result, ZERNIKE, POSITIONS, truth or sample(), KEYS)
 
 
 def matrix(found: pd.DataFrame, column: str) -> Array:
@@ -75,7 +80,7 @@ def test_a_perfect_reconstruction_gives_the_unit_matrix() -> None:
 
 def test_the_slices_fsc_is_the_diagonal_and_does_not_tell_depths_apart() -> None:
     result = recon(lambda slices: slices)
-    summary = evaluate(result, LABEL, POSITIONS, truth=sample(), measure=MEASURE).summary
+    summary = evaluate(result, ZERNIKE, POSITIONS, KEYS, truth=sample()).summary
     fsc = matrix(table(result), "mean_fsc")
     np.testing.assert_allclose(np.diag(fsc), summary["mean_fsc"][:4], rtol=1e-6)
     assert fsc.min() > 0.6  # columns are there at every depth
@@ -135,8 +140,8 @@ def test_own_parts_leave_out_a_common_picture_of_any_strength() -> None:
     rng = np.random.default_rng(0)
     common, own = rng.normal(size=(30, 40)), rng.normal(size=(3, 30, 40))
     alike = np.array([0.5, 1, 2])[:, None, None] * common
-    assert (own_part(alike) == 0).all()
-    rest = own_part(alike + 0.1 * own)
+    assert (unshared(alike) == 0).all()
+    rest = unshared(alike + 0.1 * own)
     # as much as is left of the average over three independent pictures, and no more
     assert np.abs(correlations(rest, common[None])).max() < 0.05
     assert np.diag(correlations(rest, own)).min() > 0.4
@@ -145,7 +150,10 @@ def test_own_parts_leave_out_a_common_picture_of_any_strength() -> None:
 def test_only_the_band_counts() -> None:
     y, x = (np.arange(n) * d for n, d in zip(GRID.shape, GRID.sampling, strict=True))
     waves = [np.cos(2 * np.pi * q * x) + 0 * y[:, None] for q in (1 / 13, 10 / 13, 18 / 13)]
-    power = (in_band(np.stack(waves), GRID.sampling, MEASURE) ** 2).mean((1, 2))
+    volume = Volume(np.stack(waves), GRID.sampling, ORIGIN)
+    power = (in_band(volume, apodisation_window(GRID, 2.0), KEYS.band_per_angstrom) ** 2).mean(
+        (1, 2)
+    )
     assert power[1] > 0.2
     assert power[[0, 2]].max() < 0.1 * power[1]  # the window spreads some
 
@@ -165,10 +173,10 @@ def test_a_diverged_reconstruction_is_refused() -> None:
 
 def test_the_figure_writes_the_shares_and_draws_every_slice() -> None:
     result = recon(lambda slices: slices[::-1])
-    own = own_picture(scanned_picture(result, POSITIONS), MEASURE)
+    own = unshared_volume(result.phase.cropped(POSITIONS), POSITIONS, KEYS)
     other = table(result).assign(size="10", share=7.77)
     rows = pd.concat([other, table(result)], ignore_index=True)
-    figure = draw_depth(rows, {"zernike/36": ("Zernike\n36 numbers", own)}, own, DEPTHS)
+    figure = draw_depth(rows, {ZERNIKE: ("Zernike\n36 numbers", own)}, own, DEPTHS)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         FigureCanvasAgg(figure).draw()
@@ -177,6 +185,6 @@ def test_the_figure_writes_the_shares_and_draws_every_slice() -> None:
     assert [float(text) for text in texts] == pytest.approx(np.eye(4)[::-1].ravel(), abs=0.01)
     drawn = [image for axes in figure.axes for image in axes.images]
     assert len(drawn) >= 9  # a matrix, and four slices twice; the colour bar may add one
-    np.testing.assert_array_equal(drawn[1].get_array(), own.phase[0])
+    np.testing.assert_array_equal(drawn[1].get_array(), own.array[0])
     assert first.get_xlabel() == f"true slice (± {table(result)['share_error'].max():.2f})"
-    assert "own part, 30 Å" in [axes.get_title() for axes in figure.axes]
+    assert "not shared, 30 Å" in [axes.get_title() for axes in figure.axes]

@@ -13,6 +13,7 @@ from ptychobasis.bases.compressed_file import Compressed
 from ptychobasis.bases.registry import build_basis
 from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
+from ptychobasis.core.variant import Variant
 from ptychobasis.evaluation.probe_error import ProbeError, compare_probes
 from ptychobasis.forward.layout import lay_out_scan
 from ptychobasis.forward.multislice import Multislice
@@ -124,7 +125,7 @@ def test_the_window_holds_every_defocus_of_the_search(data: Compressed) -> None:
 
 def run(data: Compressed, **keys: object) -> tuple[float, ProbeError]:
     result = reconstruct(data, SETTINGS.model_copy(update=keys), seed=1)
-    return float(result.loss[-1]), compare_probes(result.probe, result.sampling, OPTICS)
+    return float(result.loss[-1]), compare_probes(result.probe, result.phase.sampling, OPTICS)
 
 
 def test_a_known_probe_stays_as_it_is(data: Compressed) -> None:
@@ -159,7 +160,7 @@ def test_probes_are_drawn_beside_the_true_one(data: Compressed) -> None:
     blurred = reconstruct(
         data, SETTINGS.model_copy(update={"epochs": 1, "probe_defocus_angstrom": 90.0}), seed=1
     )
-    figure = draw_probes({"blurred": blurred}, OPTICS)
+    figure = draw_probes([("blurred", blurred)], OPTICS)
     above, below = np.array(figure.axes).reshape(2, 2)
     assert [axes.get_title() for axes in above] == ["true", "blurred"]
     assert "focus +" in below[1].get_xlabel()
@@ -175,7 +176,10 @@ def test_probes_are_drawn_beside_the_true_one(data: Compressed) -> None:
 
 def test_the_table_tells_the_errors_of_every_probe() -> None:
     summary = pd.DataFrame({"sweep": ["a", "a", "b"], "size": ["1", "1", "2"], "mean_fsc": 0.5})
-    errors = {("a", "1"): ProbeError(0.1, 0.2, 3.0, 1.0), ("b", "2"): ProbeError(0, 0, 0, 1)}
+    errors = {
+        Variant("a", "1"): ProbeError(0.1, 0.2, 3.0, 1.0),
+        Variant("b", "2"): ProbeError(0, 0, 0, 1),
+    }
     table = add_probes(summary, errors)
     assert table["probe_outside"].tolist() == [0.1, 0.1, 0]
     assert table["probe_defocus"].tolist() == [3, 3, 0]

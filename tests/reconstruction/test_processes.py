@@ -92,7 +92,7 @@ def found_by(task: ReconstructionTask, processes: int) -> Reconstruction:
 def assert_close(one: Reconstruction, other: Reconstruction) -> None:
     """The same within what single precision rounds off in so many steps."""
     np.testing.assert_allclose(one.loss, other.loss, rtol=1e-5)
-    for found, wanted in ((one.phase, other.phase), (one.probe, other.probe)):
+    for found, wanted in ((one.phase.array, other.phase.array), (one.probe, other.probe)):
         assert np.abs(found - wanted).max() < 1e-4 * np.abs(wanted).max()
 
 

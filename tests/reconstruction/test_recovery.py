@@ -12,8 +12,11 @@ from ptychobasis.bases.compressed_file import read_compressed
 from ptychobasis.bases.registry import build_basis
 from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
+from ptychobasis.core.variant import Variant
+from ptychobasis.core.volume import Volume
 from ptychobasis.data.dataset import Dataset, Truth, read_dataset, write_dataset
-from ptychobasis.evaluation.compare import Measure, evaluate
+from ptychobasis.evaluation.compare import evaluate
+from ptychobasis.evaluation.settings import Evaluation
 from ptychobasis.reconstruction.run import reconstruct
 from ptychobasis.reconstruction.settings import ReconstructionSettings
 from ptychobasis.simulation.abtem_scan import Numerics, phonon_potential, projected_layers, scan
@@ -33,7 +36,8 @@ def silicon(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     y, x = np.meshgrid(np.arange(11) * 0.7, np.arange(10) * 0.8, indexing="ij")
     positions = np.stack([y + 9.0, x + 9.5], axis=-1)
     truth = Truth(
-        projected_layers(potential), (0.2, 0.2), (0.0, 0.0), potential.thickness / len(potential)
+        Volume(projected_layers(potential), (0.2, 0.2), (0.0, 0.0)),
+        potential.thickness / len(potential),
     )
     patterns = scan(potential, OPTICS, positions.reshape(-1, 2), NUMERICS)
     path = tmp_path_factory.mktemp("silicon") / "dataset.h5"
@@ -50,8 +54,9 @@ def test_silicon_is_recovered(
     path = tmp_path / "compressed.h5"
     compress(silicon, build_basis(basis, Request(OPTICS, size)), path)
     result = reconstruct(read_compressed(path), SETTINGS, seed=1)
-    measure = Measure(band=(0.2, 1.0), apodisation=1.5)
-    table = evaluate(result, (basis, "all"), silicon.positions, None, silicon.truth, measure)
+    keys = Evaluation(reference="none/all", band_per_angstrom=(0.2, 1.0), apodisation_angstrom=1.5)
+    variant, positions = Variant(basis, "all"), silicon.positions
+    table = evaluate(result, variant, positions, keys, truth=silicon.truth)
     rows = table.summary[table.summary["slice"] == "volume"]
     volume = float(rows["mean_fsc"].iloc[0])
     print(f"{basis}: mean FSC with the truth {volume:.3f}")

@@ -1,6 +1,7 @@
 """The claims judged from made tables: each criterion holds, fails, and holds in part."""
 
 import itertools
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ptychobasis.report.claims.claims import epochs_needed, fewest, judge
+from ptychobasis.report.claims.claims import table_of_claims
+from ptychobasis.report.claims.counts import fewest
+from ptychobasis.report.claims.drawn import drawn_claims
 from ptychobasis.report.claims.findings import Finding, Tables, differences, plain
+from ptychobasis.report.claims.lengths import epochs_needed
 from ptychobasis.report.figures.dark_field_and_time import draw_claims
 from ptychobasis.report.figures.style import save
 from ptychobasis.report.pages import write_claims
@@ -44,6 +48,11 @@ def score(study: Study, sweep: str, size: str, seed: int) -> float:
     return 1 - worse * (0.4 + 60 / epochs**1.5) / numbers - 0.001 * seed
 
 
+def derived(sweep: str, size: str) -> float:
+    """A loss that no other run has."""
+    return 1e-3 + 1e-6 * (zlib.crc32(f"{sweep}/{size}".encode()) % 1000)
+
+
 def made(study: Study, **changes: Any) -> Tables:
     """Tables of a study in which, unless changed, every statement holds."""
     rows, curves = [], []
@@ -56,7 +65,7 @@ def made(study: Study, **changes: Any) -> Tables:
         row: dict[str, Any] = {
             "seed": seed, "sweep": sweep, "size": size, "basis": study.sweeps[sweep].basis,
             "stored_values": numbers, "slice": "volume", "mean_fsc": quality,
-            "epochs": settings.epochs,
+            "epochs": settings.epochs, "final_loss": derived(sweep, size),
             "processor_seconds_per_epoch": 0.3 if settings.dark_field == "bins" else 0.2,
             "probe_outside": 0.2 if free else 0.0005,
             "probe_distance": 0.2 if free else 0.1, "probe_defocus": 0.7, "probe_norm": 1.0,
@@ -81,7 +90,7 @@ def verdicts(table: pd.DataFrame) -> dict[tuple[str, str], str]:
 
 
 def test_the_demo_speaks_to_the_statements_of_the_paper(study: Study) -> None:
-    table = judge(study, made(study))
+    table = table_of_claims(study, made(study))
     assert list(table["claim"].unique()) == ["C1", "C2", "C3", "C4", "C5", "C6", "C7"]
     assert set(table["seeds"]) == {3}
     assert set(table["verdict"]) == {"holds"}
@@ -93,7 +102,7 @@ def test_the_demo_speaks_to_the_statements_of_the_paper(study: Study) -> None:
 
 def test_counts_are_the_fewest_that_stay_above_the_threshold(study: Study) -> None:
     """1 - 2.8 q / stored stays above 0.9 up to 1.1 1/Å from 31 numbers on, of bins from 43."""
-    table = judge(study, made(study))
+    table = table_of_claims(study, made(study))
     rows = table[table["claim"].isin(["C1", "C2"])]
     assert rows["mean"].tolist() == [36, 36, 45, 45]
     assert rows["std"].tolist() == [0] * 4
@@ -104,7 +113,7 @@ def test_counts_are_the_fewest_that_stay_above_the_threshold(study: Study) -> No
 def test_a_count_that_no_one_reached_is_more_than_any(study: Study) -> None:
     tables = made(study)
     low = tables.curves.assign(fsc=0.5)
-    table = judge(study, Tables(tables.summary, low))
+    table = table_of_claims(study, Tables(tables.summary, low))
     rows = table[table["quantity"] == "fewest numbers, against all pixels"]
     assert rows["mean"].isna().all()
     assert rows["verdict"].tolist() == ["does not hold", "holds"]  # bins need at least 45
@@ -123,7 +132,7 @@ def test_a_count_that_passes_by_chance_is_not_enough(study: Study) -> None:
 def test_without_truth_only_what_needs_none_is_judged(study: Study) -> None:
     tables = made(study)
     without = (table[table["against"] == "reference"] for table in (tables.summary, tables.curves))
-    table = judge(study, Tables(*without))
+    table = table_of_claims(study, Tables(*without))
     assert set(table["claim"]) == {"C1", "C2", "C7"}
     assert np.isfinite(table["mean"]).all()
 
@@ -131,7 +140,7 @@ def test_without_truth_only_what_needs_none_is_judged(study: Study) -> None:
 def test_one_seed_is_sure_of_no_dependence(study: Study) -> None:
     tables = made(study)
     one = (table[table["seed"] == 1] for table in (tables.summary, tables.curves))
-    table = judge(study, Tables(*one)).set_index("claim")
+    table = table_of_claims(study, Tables(*one)).set_index("claim")
     assert table.loc["C6", "verdict"] == "undecided"
     assert table.loc["C7", "verdict"] == "undecided"
 
@@ -142,7 +151,7 @@ def test_seeds_that_differ_too_much_decide_nothing(study: Study) -> None:
     tables.summary.loc[slow, "processor_seconds_per_epoch"] = tables.summary["seed"].map(
         {1: 0.1, 2: 0.2, 3: 0.3}
     )
-    table = judge(study, tables).set_index("claim")
+    table = table_of_claims(study, tables).set_index("claim")
     assert table.loc["C7", "verdict"] == "undecided"
 
 
@@ -151,7 +160,7 @@ def test_a_statement_that_some_seeds_bear_out_holds_in_part(study: Study) -> Non
     summary = tables.summary
     wild = (summary["sweep"] == "free") & (summary["seed"] == 2)
     summary.loc[wild, "probe_outside"] = 0.0001
-    found = verdicts(judge(study, tables))
+    found = verdicts(table_of_claims(study, tables))
     assert found["C4", "a joint probe without dark-field masks diverges"] == "holds in part"
 
 
@@ -172,7 +181,7 @@ def test_a_statement_that_some_seeds_bear_out_holds_in_part(study: Study) -> Non
 def test_a_statement_that_was_not_borne_out_does_not_hold(
     study: Study, changes: dict[str, Any], claim: str
 ) -> None:
-    table = judge(study, made(study, **changes))
+    table = table_of_claims(study, made(study, **changes))
     wrong = table[table["verdict"] != "holds"]
     assert set(wrong["claim"]) == {claim}
     assert set(wrong["verdict"]) == {"does not hold"}
@@ -198,10 +207,10 @@ def test_a_sample_with_layers_tells_what_slices_hold() -> None:
         {"seed": seed, "sweep": sweep, "size": size, "slice": str(i), "true_slice": j,
          "share": (0.8 if i == j else 0.1) if sweep != "uncompressed" else 0.3}
         for seed in SEEDS
-        for sweep, size in (label.split("/") for label in study.figures.compare)
+        for sweep, size in study.compared
         for i, j in itertools.product(range(4), range(4))
     ]  # fmt: skip
-    table = judge(study, Tables(tables.summary, tables.curves, pd.DataFrame(rows)))
+    table = table_of_claims(study, Tables(tables.summary, tables.curves, pd.DataFrame(rows)))
     found = table[table["claim"] == "C8"]
     assert found["verdict"].tolist() == ["holds", "holds", "does not hold"]
     assert found["mean"].tolist() == pytest.approx([0.8, 0.8, 0.3])
@@ -211,7 +220,7 @@ def test_without_sweeps_that_speak_to_it_nothing_is_claimed(tmp_path: Path) -> N
     study = load_study(ROOT / "config/oxide.yaml")
     only = study.model_copy(update={"sweeps": {"uncompressed": study.sweeps["uncompressed"]}})
     tables = made(only)
-    table = judge(only, tables)
+    table = table_of_claims(only, tables)
     assert table.empty
     assert "verdict" in table
     write_claims(table, tmp_path / "page.html", "oxide")
@@ -226,7 +235,7 @@ def test_differences_are_those_to_the_study(study: Study) -> None:
 
 
 def test_the_page_tells_verdict_criterion_and_spread(study: Study, tmp_path: Path) -> None:
-    write_claims(judge(study, made(study)), tmp_path / "page.html", "demo")
+    write_claims(table_of_claims(study, made(study)), tmp_path / "page.html", "demo")
     text = (tmp_path / "page.html").read_text()
     for expected in ("holds", "36 Zernike coefficients suffice", "±", "FSC ≥ 0.9 up to 1.1 1/Å"):
         assert expected in text
@@ -239,7 +248,7 @@ def test_one_seed_has_no_spread() -> None:
 
 
 def test_the_figure_draws_what_there_is(study: Study, tmp_path: Path) -> None:
-    figure = draw_claims(study, made(study).summary)
+    figure = draw_claims(drawn_claims(study, made(study).summary))
     left, middle, right = figure.axes
     assert [label.get_text() for label in left.get_xticklabels()] == ["none", "donut"]
     assert [line.get_label() for line in middle.get_lines()] == ["10 masks", "36 masks"]
@@ -248,3 +257,128 @@ def test_the_figure_draws_what_there_is(study: Study, tmp_path: Path) -> None:
     assert len(right.containers) == 11 + 1 + 1  # two counts are shared by bins and polynomials
     save(figure, [tmp_path / "claims.png"])
     assert (tmp_path / "claims.png").stat().st_size > 10_000
+
+
+# what is no evidence
+
+
+def rows_of(table: pd.DataFrame, claim: str) -> pd.DataFrame:
+    return table[table["claim"] == claim]
+
+
+def with_keys(study: Study, sweep: str, **keys: Any) -> Study:
+    """The study with other keys of the reconstruction of one sweep."""
+    own = study.sweeps[sweep]
+    own = own.model_copy(update={"reconstruction": own.reconstruction.model_copy(update=keys)})
+    return study.model_copy(update={"sweeps": {**study.sweeps, sweep: own}})
+
+
+def test_a_joint_probe_that_never_moved_is_no_evidence(study: Study) -> None:
+    late = with_keys(study, "free", probe_start_epoch=study.reconstruction.epochs)
+    (row,) = rows_of(table_of_claims(late, made(late)), "C4").to_dict("records")
+    assert row["verdict"] == "not measured"
+    assert "the probe of free never moves: probe_start_epoch is 40 of 40" in row["details"]
+    assert np.isnan(row["mean"])
+
+
+def test_runs_that_came_out_the_same_are_no_evidence(study: Study) -> None:
+    """As the keys tell it the probe moves; the numbers tell that it did not."""
+    tables = made(study)
+    summary = tables.summary.copy()
+    known = summary[(summary["sweep"] == "zernike") & (summary["size"] == "36")]
+    for name in ("mean_fsc", "final_loss", "probe_distance"):
+        summary.loc[summary["sweep"] == "limited", name] = known[name].to_numpy()
+    found = rows_of(table_of_claims(study, Tables(summary, tables.curves)), "C5")
+    verdict = found.set_index("statement")["verdict"]
+    assert verdict["it does not with band limit"] == "not measured"
+    assert verdict["it does not with dark field (donut) and band limit"] == "holds"
+
+
+def test_masks_that_changed_nothing_are_no_evidence(study: Study) -> None:
+    tables = made(study)
+    summary = tables.summary
+    plain_rows = (summary["sweep"] == "zernike") & (summary["size"] == "36")
+    for name in ("mean_fsc", "final_loss", "probe_distance"):
+        summary.loc[summary["sweep"] == "donut", name] = summary.loc[plain_rows, name].to_numpy()
+    found = rows_of(table_of_claims(study, tables), "C3")
+    assert found["verdict"].tolist() == ["holds", "not measured"]
+    assert "the masks changed nothing" in found["details"].iloc[1]
+
+
+def test_divergence_is_growth_with_the_length_of_the_run(study: Study) -> None:
+    free = study.sweeps["free"]
+    longer = free.reconstruction.model_copy(update={"epochs": 160})
+    sweeps = {**study.sweeps, "free-160": free.model_copy(update={"reconstruction": longer})}
+    both = study.model_copy(update={"sweeps": sweeps})
+    for first, last, verdict in ((0.023, 0.436, "holds"), (0.06, 0.07, "does not hold")):
+        tables = made(both, free={"probe_outside": first}, **{"free-160": {"probe_outside": last}})
+        (row,) = rows_of(table_of_claims(both, tables), "C4").to_dict("records")
+        assert row["verdict"] == verdict
+        assert row["mean"] == pytest.approx(last / first)
+        assert "after 160 epochs, over that after 40" in row["quantity"]
+    (row,) = rows_of(table_of_claims(study, made(study)), "C4").to_dict("records")
+    assert "no run twice as long or longer tells whether it grows" in row["details"]
+
+
+def test_sizes_that_give_no_volume_are_left_out(study: Study) -> None:
+    tables = made(study)
+    summary = tables.summary
+    summary.loc[(summary["basis"] == "zernike") & (summary["size"] == "10"), "mean_fsc"] *= 0.7
+    (row,) = rows_of(table_of_claims(study, tables), "C6").to_dict("records")
+    assert row["verdict"] == "not measured"
+    assert "only one size gives a volume" in row["details"]
+    assert "left out, since they give no volume: 10 masks (FSC 0.65)" in row["details"]
+
+
+def test_a_reference_behind_the_bright_field_measures_nothing(study: Study) -> None:
+    table = table_of_claims(study, made(study, **{"bright-field": {"mean_fsc": 1.01}}))
+    verdicts_of = table.groupby("claim")["verdict"].agg(set)
+    assert verdicts_of["C1"] == verdicts_of["C2"] == {"undecided"}
+    first, second = rows_of(table, "C3").to_dict("records")
+    assert (first["verdict"], second["verdict"]) == ("undecided", "holds")
+    assert "further from the truth than the bright field" in first["details"]
+    assert verdicts_of["C4"] == {"holds"}
+
+
+def test_nothing_is_judged_on_data_that_the_model_does_not_explain(study: Study) -> None:
+    wrong = {"left_out_misfit": 0.4, "left_out_holds": False}
+    tables = made(study, refocused=wrong)
+    tables.summary.fillna({"left_out_misfit": 0.01, "left_out_holds": True}, inplace=True)
+    table = table_of_claims(study, tables)
+    (row,) = table[table["verdict"] == "undecided"].to_dict("records")
+    assert row["statement"].startswith("a start 20 Å out of focus is put right by a search")
+    text = "does not explain the data: refocused/36 (misfit of left-out patterns 40 %)"
+    assert text in row["details"]
+    assert set(table["verdict"]) == {"holds", "undecided"}
+
+
+def test_what_was_never_left_out_throws_no_doubt(study: Study) -> None:
+    """Other runs of the same study were judged by left-out patterns."""
+    tables = made(study, uncompressed={"left_out_misfit": 0.3, "left_out_holds": False})
+    verdicts_of = table_of_claims(study, tables).groupby("claim")["verdict"].agg(list)
+    assert verdicts_of["C1"] == ["undecided"] * 2
+    assert verdicts_of["C3"] == ["undecided", "holds"]
+    assert verdicts_of["C4"] == ["holds"]
+
+
+def test_frequencies_beyond_the_evaluation_are_not_measured(study: Study) -> None:
+    keys = study.claims.model_copy(update={"up_to_per_angstrom": 5.0})
+    table = table_of_claims(study.model_copy(update={"claims": keys}), made(study))
+    first, second = rows_of(table, "C1").to_dict("records")
+    assert (first["verdict"], second["verdict"]) == ("not measured", "holds")
+    assert "claims.up_to_per_angstrom is 5, beyond the evaluation's band" in first["details"]
+
+
+def test_the_reference_is_called_by_its_own_name(study: Study) -> None:
+    keys = study.evaluation.model_copy(update={"reference": "zernike/45"})
+    other = study.model_copy(update={"evaluation": keys})
+    rows = rows_of(table_of_claims(other, made(other)), "C1").to_dict("records")
+    assert rows[0]["quantity"] == "fewest numbers, against Zernike, 45 numbers"
+    assert "below that of Zernike, 45 numbers takes" in rows[1]["criterion"]
+
+
+def test_the_page_says_what_was_not_measured(study: Study, tmp_path: Path) -> None:
+    late = with_keys(study, "free", probe_start_epoch=40)
+    write_claims(table_of_claims(late, made(late)), tmp_path / "page.html", "demo")
+    text = (tmp_path / "page.html").read_text()
+    assert "<td>share of its energy outside the aperture: not measured</td>" in text

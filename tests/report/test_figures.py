@@ -26,9 +26,12 @@ from ptychobasis.bases.registry import build_basis
 from ptychobasis.core.electrons import interaction_constant
 from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
+from ptychobasis.core.variant import Variant
+from ptychobasis.core.volume import Volume
 from ptychobasis.data.dataset import Truth
-from ptychobasis.evaluation.compare import Evaluation, Measure, combine, evaluate
-from ptychobasis.evaluation.field import Picture, scanned_picture, true_picture
+from ptychobasis.evaluation.compare import Comparison, combine, evaluate
+from ptychobasis.evaluation.field import true_phase
+from ptychobasis.evaluation.settings import Evaluation
 from ptychobasis.forward.layout import lay_out_scan
 from ptychobasis.forward.multislice import Multislice
 from ptychobasis.forward.waves import probe_spectrum
@@ -38,10 +41,13 @@ from ptychobasis.report.figures.curves import draw_fsc, draw_quality
 from ptychobasis.report.figures.masks import draw_masks
 from ptychobasis.report.figures.rate import draw_rate
 from ptychobasis.report.figures.slices import draw_slices
+from ptychobasis.report.names import reference_name, sweep_names, titles
 
 OPTICS = Optics(60e3, 0.03, 0.0, Grid((40, 36), (0.25, 0.28)))
 DEPTHS = (0.0, 12.0)
 BAND = (0.2, 1.0)
+REFERENCE = Variant("uncompressed", "all")
+KEYS = Evaluation(reference=str(REFERENCE), band_per_angstrom=BAND, apodisation_angstrom=1.0)
 SAMPLING, ORIGIN = (0.25, 0.3), (-2.0, 1.0)
 POSITIONS = np.stack(np.meshgrid(np.arange(8.0), 3 + np.arange(11.0), indexing="ij"), -1)
 ATOMS = np.random.default_rng(7).uniform((-1, 2), (9, 15), (2, 30, 2))
@@ -84,12 +90,10 @@ def potential(noise: float, seed: int = 0) -> NDArray[np.float64]:
 
 def recon(name: str, stored: int, noise: float, seed: int = 0) -> Reconstruction:
     return Reconstruction(
-        phase=(interaction_constant(60e3) * potential(noise, seed)).astype(np.float32),
+        phase=Volume(interaction_constant(60e3) * potential(noise, seed), SAMPLING, ORIGIN),
         probe=np.ones((40, 36), np.complex64),
         loss=np.array([1.0, 0.5]),
         slice_depths=DEPTHS,
-        sampling=SAMPLING,
-        origin=ORIGIN,
         energy=60e3,
         run=Run(name, stored, "cpu", 0, 0.1, 0.1, 800.0, 10**8, 4, 4),
         config={},
@@ -97,41 +101,40 @@ def recon(name: str, stored: int, noise: float, seed: int = 0) -> Reconstruction
 
 
 def truth() -> Truth:
-    return Truth(potential(0).astype(np.float32), SAMPLING, ORIGIN, 12.0)
+    return Truth(Volume(potential(0), SAMPLING, ORIGIN), 12.0)
 
 
 VARIANTS = {
-    ("zernike", "10"): ("zernike", 10, 40.0),
-    ("zernike", "36"): ("zernike", 36, 15.0),
-    ("binning", "12"): ("binning", 21, 32.0),  # at the paper's geometry these two edges
-    ("binning", "11"): ("binning", 21, 30.0),  # store as many numbers
-    ("binning", "7"): ("binning", 45, 10.0),
-    ("bright-field", "all"): ("bright-field", 421, 3.0),
-    ("uncompressed", "all"): ("pixels", 1440, 1.0),
+    Variant("zernike", "10"): ("zernike", 10, 40.0),
+    Variant("zernike", "36"): ("zernike", 36, 15.0),
+    Variant("binning", "12"): ("binning", 21, 32.0),  # at the paper's geometry these two edges
+    Variant("binning", "11"): ("binning", 21, 30.0),  # store as many numbers
+    Variant("binning", "7"): ("binning", 45, 10.0),
+    Variant("bright-field", "all"): ("bright-field", 421, 3.0),
+    Variant("uncompressed", "all"): ("pixels", 1440, 1.0),
 }
 
 
 @pytest.fixture(scope="module")
-def tables() -> Evaluation:
+def tables() -> Comparison:
     """What `evaluate` makes of reconstructions that differ in their noise, of one seed."""
     return evaluated(1)
 
 
 @pytest.fixture(scope="module")
-def both(tables: Evaluation) -> Evaluation:
+def both(tables: Comparison) -> Comparison:
     """The same of two seeds."""
     return combine([tables, evaluated(2)])
 
 
-def evaluated(seed: int) -> Evaluation:
+def evaluated(seed: int) -> Comparison:
     first = 100 * seed
     reference = recon("pixels", 1440, 1.0, first + len(VARIANTS) - 1)
-    measure = Measure(BAND, 1.0, 1.0)
     parts = [
-        evaluate(recon(*made, first + i), label, POSITIONS, reference, truth(), measure)
+        evaluate(recon(*made, first + i), label, POSITIONS, KEYS, reference, truth())
         for i, (label, made) in enumerate(VARIANTS.items())
     ]
-    return Evaluation(*(table.assign(seed=seed) for table in combine(parts)))
+    return Comparison(*(table.assign(seed=seed) for table in combine(parts)))
 
 
 def visible_texts(figure: Figure) -> list[str]:
@@ -182,9 +185,9 @@ def xy(line: Line2D) -> NDArray[np.float64]:
 
 def test_masks_figure_shows_masks_counts_and_what_is_kept() -> None:
     shown = {
-        "zernike/6": basis("zernike", 6),
-        "binning/3": basis("binning", 3),
-        "uncompressed/all": basis("pixels"),
+        Variant("zernike", "6"): basis("zernike", 6),
+        Variant("binning", "3"): basis("binning", 3),
+        REFERENCE: basis("pixels"),
     }
     figure = draw_masks(pattern(), OPTICS, shown)
     check(figure)
@@ -204,7 +207,7 @@ def test_kept_patterns_are_projections_for_masks_that_are_not_orthonormal() -> N
     assert plain.matrix is not None
     mixing = np.random.default_rng(0).normal(size=(6, 6)) * 10
     oblique = Basis("mine", plain.support, (mixing @ plain.matrix).astype(np.float32))
-    figure = draw_masks(pattern(), OPTICS, {"a": plain, "b": oblique})
+    figure = draw_masks(pattern(), OPTICS, {Variant("a", "6"): plain, Variant("b", "6"): oblique})
     one, other = images(figure)[-2:]
     np.testing.assert_allclose(one, other, atol=1e-3 * one.max())
 
@@ -214,7 +217,7 @@ def test_masks_are_drawn_as_they_were_given() -> None:
     given = plain.as_given()
     assert np.abs(plain.masks() - given.masks()).max() > 0.01
     found, expected = (
-        images(draw_masks(pattern(), OPTICS, {"a": each})) for each in (plain, given)
+        images(draw_masks(pattern(), OPTICS, {REFERENCE: each})) for each in (plain, given)
     )
     np.testing.assert_array_equal(found[1], expected[1])
     assert set(np.unique(np.round(found[1][np.isfinite(found[1])], 5))) == {-1, 1}
@@ -227,17 +230,25 @@ def test_pixels_may_come_first_even_on_a_large_detector(name: str) -> None:
     recorded = pattern(OPTICS)
     padded = np.zeros(optics.detector.shape)
     padded[230:270, 192:228] = recorded
-    shown = {"a": basis(name, optics=optics)}
+    shown = {REFERENCE: basis(name, optics=optics)}
     figure = draw_masks(padded, optics, shown)
     check(figure)
-    assert any(f"36 of {shown['a'].size} masks" in text for text in visible_texts(figure))
+    assert any(f"36 of {shown[REFERENCE].size} masks" in text for text in visible_texts(figure))
 
 
 # figures 2 and 4
 
 
-def test_fsc_figure_draws_every_curve_with_its_stored_numbers(tables: Evaluation) -> None:
-    figure = draw_fsc(tables.curves, "uncompressed/all", BAND)
+def fsc_figure(curves: pd.DataFrame, reference: Variant = REFERENCE) -> Figure:
+    return draw_fsc(curves, list(dict.fromkeys(curves["sweep"])), reference, BAND)
+
+
+def quality_figure(summary: pd.DataFrame, reference: Variant = REFERENCE) -> Figure:
+    return draw_quality(summary, list(dict.fromkeys(summary["sweep"])), reference, BAND)
+
+
+def test_fsc_figure_draws_every_curve_with_its_stored_numbers(tables: Comparison) -> None:
+    figure = fsc_figure(tables.curves)
     check(figure)
     assert len(figure.axes) == 6  # Zernike, binning, the rest; reference and truth
     drawn = []
@@ -246,14 +257,14 @@ def test_fsc_figure_draws_every_curve_with_its_stored_numbers(tables: Evaluation
         assert len(set(shades)) == len(shades)
         drawn.append(axes.get_legend_handles_labels()[1])
     assert drawn == [
-        ["10", "36"], ["21", "21", "45"], ["421"],
-        ["10", "36"], ["21", "21", "45"], ["421", "1440"],
+        ["10", "36"], ["21 (11)", "21 (12)", "45"], ["421"],
+        ["10", "36"], ["21 (11)", "21 (12)", "45"], ["421", "1440"],
     ]  # fmt: skip
 
 
-def test_fsc_curves_are_the_table(tables: Evaluation) -> None:
+def test_fsc_curves_are_the_table(tables: Comparison) -> None:
     """No line joins two reconstructions: frequencies rise along each."""
-    figure = draw_fsc(tables.curves, "uncompressed/all", BAND)
+    figure = fsc_figure(tables.curves)
     volume = tables.curves[tables.curves["slice"] == "volume"]
     lines = [line for axes in figure.axes for line in curves(axes)]
     assert all((np.diff(xy(line)[:, 0]) > 0).all() for line in lines)
@@ -264,40 +275,40 @@ def test_fsc_curves_are_the_table(tables: Evaluation) -> None:
         np.testing.assert_array_equal(line.get_ydata(), expected.get_group(size))
 
 
-def test_fsc_figure_survives_a_reference_without_company(tables: Evaluation) -> None:
+def test_fsc_figure_survives_a_reference_without_company(tables: Comparison) -> None:
     part = tables.curves[tables.curves["sweep"].isin(["zernike", "uncompressed"])]
-    figure = draw_fsc(part, "uncompressed/all", BAND)
+    figure = fsc_figure(part)
     assert [len(curves(axes)) for axes in figure.axes] == [2, 0, 2, 1]
 
 
-def test_fsc_figure_of_many_sweeps_goes_on_below(tables: Evaluation) -> None:
+def test_fsc_figure_of_many_sweeps_goes_on_below(tables: Comparison) -> None:
     zernike = tables.curves[tables.curves["sweep"] == "zernike"]
     many = pd.concat([zernike.assign(sweep=f"zernike-{i}") for i in range(7)])
-    figure = draw_fsc(many, "uncompressed/all", BAND)
+    figure = fsc_figure(many)
     used = [axes for axes in figure.axes if axes.axison]
     assert len(used) == 2 * 7
     assert all(len(curves(axes)) == 2 for axes in used)
     assert len({round(axes.get_position().x0, 3) for axes in used}) == 5
 
 
-def test_fsc_figure_without_a_truth_has_one_row(tables: Evaluation) -> None:
+def test_fsc_figure_without_a_truth_has_one_row(tables: Comparison) -> None:
     part = tables.curves[tables.curves["against"] == "reference"]
-    figure = draw_fsc(part, "uncompressed/all", BAND)
+    figure = fsc_figure(part)
     assert len(figure.axes) == 3
 
 
-def test_curves_from_the_csv_draw_the_same(tables: Evaluation, tmp_path: Path) -> None:
+def test_curves_from_the_csv_draw_the_same(tables: Comparison, tmp_path: Path) -> None:
     tables.curves.to_csv(tmp_path / "fsc.csv", index=False)
     read = pd.read_csv(tmp_path / "fsc.csv", dtype={"slice": str, "size": str})
-    drawn = [draw_fsc(table, "uncompressed/all", BAND) for table in (tables.curves, read)]
+    drawn = [fsc_figure(table) for table in (tables.curves, read)]
     one, two = ([xy(line) for axes in figure.axes for line in curves(axes)] for figure in drawn)
     assert len(one) == 13
     for line, other in zip(one, two, strict=True):
         np.testing.assert_allclose(line, other, rtol=1e-12)
 
 
-def test_quality_figure_puts_every_variant_at_its_stored_numbers(tables: Evaluation) -> None:
-    figure = draw_quality(tables.summary, BAND)
+def test_quality_figure_puts_every_variant_at_its_stored_numbers(tables: Comparison) -> None:
+    figure = quality_figure(tables.summary)
     check(figure)
     assert len(figure.axes) == 2
     volume = tables.summary[tables.summary["slice"] == "volume"]
@@ -324,7 +335,7 @@ def test_quality_figure_tells_a_dozen_sweeps_apart() -> None:
          "slice": "volume", "against": against, "mean_fsc": 0.5}
         for i in range(12) for against in ("reference", "truth")
     ]  # fmt: skip
-    figure = draw_quality(pd.DataFrame(rows), BAND)
+    figure = quality_figure(pd.DataFrame(rows))
     check(figure)
     for axes in figure.axes:
         lines = curves(axes)
@@ -351,8 +362,8 @@ def bands(axes: Axes) -> list[NDArray[np.float64]]:
     return found
 
 
-def test_curves_of_two_seeds_are_their_mean_in_a_band(both: Evaluation) -> None:
-    figure = draw_fsc(both.curves, "uncompressed/all", BAND)
+def test_curves_of_two_seeds_are_their_mean_in_a_band(both: Comparison) -> None:
+    figure = fsc_figure(both.curves)
     check(figure)
     volume = both.curves[both.curves["slice"] == "volume"]
     wanted = volume[(volume["against"] == "truth") & (volume["sweep"] == "zernike")]
@@ -366,21 +377,21 @@ def test_curves_of_two_seeds_are_their_mean_in_a_band(both: Evaluation) -> None:
 
 
 def test_curves_on_other_shells_are_brought_onto_those_of_the_first_seed(
-    tables: Evaluation,
+    tables: Comparison,
 ) -> None:
     """A model with other pixels has other shells: the curve is the same, sampled elsewhere."""
     other = tables.curves.assign(seed=2)
     other["q_per_angstrom"] *= 1.01
     straight = [table.assign(fsc=1 - table["q_per_angstrom"]) for table in (tables.curves, other)]
-    figure = draw_fsc(pd.concat(straight), "uncompressed/all", BAND)
+    figure = fsc_figure(pd.concat(straight))
     for axes in figure.axes:
         for line in curves(axes):
             q, fsc = xy(line)[1:-1].T  # beyond the ends there is nothing to interpolate
             np.testing.assert_allclose(fsc, 1 - q)
 
 
-def test_quality_of_two_seeds_is_their_mean_in_a_band(both: Evaluation) -> None:
-    figure = draw_quality(both.summary, BAND)
+def test_quality_of_two_seeds_is_their_mean_in_a_band(both: Comparison) -> None:
+    figure = quality_figure(both.summary)
     check(figure)
     volume = both.summary[both.summary["slice"] == "volume"]
     for axes, against in zip(figure.axes, ("reference", "truth"), strict=True):
@@ -394,9 +405,9 @@ def test_quality_of_two_seeds_is_their_mean_in_a_band(both: Evaluation) -> None:
         assert any(np.allclose(bar, expected, rtol=1e-9) for bar in bars)
 
 
-def test_one_seed_has_no_band(tables: Evaluation) -> None:
+def test_one_seed_has_no_band(tables: Comparison) -> None:
     for figure in (
-        draw_fsc(tables.curves, "uncompressed/all", BAND), draw_quality(tables.summary, BAND),
+        fsc_figure(tables.curves), quality_figure(tables.summary),
     ):  # fmt: skip
         assert [band for axes in figure.axes for band in bands(axes)] == []
 
@@ -431,7 +442,7 @@ def stored(seeds: tuple[int, ...] = (1, 2)) -> pd.DataFrame:
 
 def test_rate_figure_puts_every_variant_at_its_bytes() -> None:
     """At the mean over the seeds, with a bar over their range; black without noise."""
-    figure = draw_rate(stored(), BAND)
+    figure = draw_rate(stored(), REFERENCE, BAND)
     check(figure)
     titles = [axes.get_title() for axes in figure.axes]
     assert titles == ["Zernike", "all pixels"]
@@ -453,7 +464,7 @@ def test_rate_figure_puts_every_variant_at_its_bytes() -> None:
 
 
 def test_counts_stand_in_every_panel_at_the_quality_of_all_pixels() -> None:
-    for axes in draw_rate(stored(), BAND).axes:
+    for axes in draw_rate(stored(), REFERENCE, BAND).axes:
         lone = [line for line in axes.get_lines() if str(line.get_label()).startswith("_")]
         found = sorted(tuple(xy(line)[0]) for line in lone)
         np.testing.assert_allclose(found, [(700, 0.66), (2880, 0.66)])
@@ -462,10 +473,10 @@ def test_counts_stand_in_every_panel_at_the_quality_of_all_pixels() -> None:
 def test_rate_figure_without_truth_or_noise_shows_the_agreement_with_the_reference() -> None:
     table = stored((1,))
     table = table[(table["against"] == "reference") & table["dose_electrons_per_angstrom2"].isna()]
-    figure = draw_rate(table, BAND)
+    figure = draw_rate(table, Variant("uncompressed", "0"), BAND)
     check(figure)
     texts = visible_texts(figure)
-    assert any("with the uncompressed" in text for text in texts)
+    assert any("with all pixels, 10 numbers" in text for text in texts)
     assert not any("counts" in text for text in texts)
     assert xy(curves(figure.axes[1])[0]).tolist() == [[2e4, pytest.approx(0.65)]]
 
@@ -480,15 +491,15 @@ def test_palette_is_distinct() -> None:
 # figure 3
 
 
-def slice_pictures() -> dict[str, Picture]:
-    made = {
-        f"{figures.pretty(name)}\n{stored} numbers": scanned_picture(
-            recon(name, stored, noise), POSITIONS
-        )
+def slice_pictures() -> list[tuple[str, Volume]]:
+    made = [
+        (f"{figures.pretty(name)}\n{stored} numbers",
+         recon(name, stored, noise).phase.cropped(POSITIONS))
         for name, stored, noise in (("zernike", 36, 15.0), ("pixels", 1440, 1.0))
-    }
-    like = next(iter(made.values()))
-    return {**made, "true\npotential": true_picture(truth(), 60e3, DEPTHS, like)}
+    ]  # fmt: skip
+    like = made[0][1]
+    true = true_phase(truth(), 60e3, DEPTHS, like.grid, like.origin)
+    return [*made, ("true\npotential", true)]
 
 
 def test_slices_figure_shows_every_slice_of_every_reconstruction() -> None:
@@ -502,27 +513,61 @@ def test_slices_figure_shows_every_slice_of_every_reconstruction() -> None:
 
 
 def test_many_slices_of_many_reconstructions_are_drawn() -> None:
-    picture = next(iter(slice_pictures().values()))
-    many = {f"run {i}": picture for i in range(9)}
+    _, picture = slice_pictures()[0]
+    many = [(f"run {i}", picture) for i in range(9)]
     figure = draw_slices(many, DEPTHS, 0)  # 27 panels
     assert "aa" in visible_texts(figure)
 
 
-def test_scanned_picture_covers_the_scan_and_keeps_its_coordinates() -> None:
-    whole = recon("pixels", 1440, 0.0)
-    picture = scanned_picture(whole, POSITIONS)
-    left, right, bottom, top = picture.extent
-    assert (left, right) == pytest.approx((3, 13), abs=0.46)
-    assert (top, bottom) == pytest.approx((0, 7), abs=0.38)
-    row, column = (round((picture.origin[i] - ORIGIN[i]) / SAMPLING[i]) for i in (0, 1))
-    assert picture.phase[1, 2, 5] == whole.phase[1, row + 2, column + 5]
+def test_reconstructions_with_the_same_title_are_both_drawn() -> None:
+    """Titles are for people, not for telling things apart."""
+    (title, one), (_, other), _ = slice_pictures()
+    figure = draw_slices([(title, one), (title, other)], DEPTHS, 0)
+    drawn = [axes for axes in figure.axes if axes.get_ylabel() == title]
+    first, second = (np.asarray(axes.get_images()[0].get_array()) for axes in drawn)
+    np.testing.assert_array_equal(first, one.array[0])
+    np.testing.assert_array_equal(second, other.array[0])
 
 
-def test_true_picture_is_the_truth_on_the_same_pixels() -> None:
-    like = scanned_picture(recon("pixels", 1440, 0.0), POSITIONS)
-    found = true_picture(truth(), 60e3, DEPTHS, like)
-    assert found.extent == like.extent
-    np.testing.assert_allclose(found.phase, like.phase, atol=1e-3 * like.phase.max())
+def test_titles_differ_where_basis_and_numbers_do_not() -> None:
+    shown = {
+        Variant("zernike", "36"): ("zernike", 36),
+        Variant("joint", "36"): ("zernike", 36),
+        Variant("binning", "11"): ("binning", 21),
+        Variant("binning", "12"): ("binning", 21),
+        Variant("uncompressed", "all"): ("pixels", 1440),
+    }
+    assert list(titles(shown).values()) == [
+        "Zernike\n36 numbers", "Zernike (joint)\n36 numbers", "binning (binning/11)\n21 numbers",
+        "binning (binning/12)\n21 numbers", "all pixels\n1440 numbers",
+    ]  # fmt: skip
+
+
+def test_sweeps_have_names_of_their_own() -> None:
+    table = pd.DataFrame({"sweep": ["zernike", "joint", "uncompressed", "pixels"],
+                          "basis": ["zernike", "zernike", "pixels", "pixels"]})  # fmt: skip
+    assert list(sweep_names(table).values()) == [
+        "Zernike", "joint (Zernike)", "uncompressed (all pixels)", "all pixels",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("reference", "name"),
+    [
+        (REFERENCE, "all pixels"),
+        (Variant("zernike", "36"), "Zernike, 36 numbers"),
+        (Variant("bright-field", "all"), "bright-field pixels"),
+    ],
+)
+def test_figures_call_the_reference_by_its_own_name(
+    tables: Comparison, reference: Variant, name: str
+) -> None:
+    assert reference_name(tables.summary, reference) == name
+    fsc, quality = fsc_figure(tables.curves, reference), quality_figure(tables.summary, reference)
+    assert fsc.axes[0].get_ylabel().replace("\n", " ") == f"FSC with {name}"
+    assert quality.axes[0].get_title() == f"against {name}"
+    missing = [line.get_label() for line in curves(fsc.axes[0])]
+    assert len(missing) == (1 if reference.sweep == "zernike" else 2)  # not against itself
 
 
 # files
@@ -532,7 +577,7 @@ def test_true_picture_is_the_truth_on_the_same_pixels() -> None:
 def test_files_are_the_same_bytes_every_time_and_undated(tmp_path: Path) -> None:
     names = [f"figure.{suffix}" for suffix in ("png", "pdf", "svg")]
     for folder in ("one", "two"):
-        figure = draw_masks(pattern(), OPTICS, {"zernike/6": basis("zernike", 6)})
+        figure = draw_masks(pattern(), OPTICS, {REFERENCE: basis("pixels")})
         figures.save(figure, [tmp_path / folder / name for name in names])
     for name, start in zip(names, (b"\x89PNG", b"%PDF", b"<?xml"), strict=True):
         one, two = ((tmp_path / folder / name).read_bytes() for folder in ("one", "two"))

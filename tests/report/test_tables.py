@@ -1,5 +1,6 @@
 """Tables and pages on small frames, and the average over frozen-phonon configurations."""
 
+import html
 import json
 import re
 from pathlib import Path
@@ -15,11 +16,15 @@ from ptychobasis.bases.quantise import Coefficients
 from ptychobasis.bases.registry import build_basis
 from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
+from ptychobasis.core.variant import Variant
+from ptychobasis.core.volume import Volume
 from ptychobasis.data.blocks import stored_bytes
 from ptychobasis.data.dataset import Truth, read_dataset, write_dataset
 from ptychobasis.data.hdf5 import open_hdf5
 from ptychobasis.reconstruction.result_file import Reconstruction, Run
+from ptychobasis.report.jobs import expected_jobs, job_table, not_recorded
 from ptychobasis.report.pages import write_provenance
+from ptychobasis.report.render import text_table, write_page
 from ptychobasis.report.tables import (
     add_sizes,
     add_storage,
@@ -27,8 +32,7 @@ from ptychobasis.report.tables import (
     overview,
     read_csv,
     write_csv,
-    write_html,
-    write_page,
+    write_overview,
 )
 from ptychobasis.simulation.average import average_configurations
 from ptychobasis.simulation.noise import CountBytes
@@ -37,7 +41,8 @@ from ptychobasis.study.load import load_study
 ROOT = Path(__file__).parents[2]
 OPTICS = Optics(60e3, 0.03, 0.0, Grid((16, 14), (0.3, 0.35)))
 POSITIONS = np.stack(np.meshgrid(np.arange(4.0), np.arange(5.0), indexing="ij"), axis=-1)
-VARIANTS = {("zernike", "6"): 6, ("zernike", "3"): 3, ("uncompressed", "all"): 224}
+REFERENCE = Variant("uncompressed", "all")
+VARIANTS = {Variant("zernike", "6"): 6, Variant("zernike", "3"): 3, REFERENCE: 224}
 
 
 def summary(truth: bool = True) -> pd.DataFrame:
@@ -53,13 +58,14 @@ def summary(truth: bool = True) -> pd.DataFrame:
                      "against": against, "slice": part, "mean_fsc": score,
                      "resolution_half": 1 + score, "resolution_143": 0.5 + score,
                      "resolution_half_is_bound": False, "resolution_143_is_bound": i == 1,
+                     "scale": 0.9, "column_error_pm": 1.26,
                      "unknowns_per_pattern": 51.0, "knowns_per_unknown_in_band": stored / 4,
                      "seconds_per_epoch": 0.25}
                 )  # fmt: skip
     return pd.DataFrame(rows)
 
 
-def compressed(folder: Path) -> dict[tuple[str, str], Path]:
+def compressed(folder: Path) -> dict[Variant, Path]:
     files = {}
     for (sweep, size), stored in VARIANTS.items():
         name = "pixels" if sweep == "uncompressed" else sweep
@@ -67,7 +73,7 @@ def compressed(folder: Path) -> dict[tuple[str, str], Path]:
         patterns = np.random.default_rng(0).random((20, 16, 14))
         path = folder / sweep / f"{size}.h5"
         write_compressed(path, OPTICS, POSITIONS, basis, Coefficients([basis.forward(patterns)]))
-        files[sweep, size] = path
+        files[Variant(sweep, size)] = path
     return files
 
 
@@ -132,7 +138,7 @@ def test_sizes_are_those_of_the_files(tmp_path: Path) -> None:
         assert len(rows) == 6
         assert set(rows["bytes_on_disk"]) == {stored_bytes(path, "coefficients")}
         assert set(rows["bytes_per_pattern"]) == {stored_bytes(path, "coefficients") / 20}
-        less = 100 * (1 - VARIANTS[sweep, size] / 224)
+        less = 100 * (1 - VARIANTS[Variant(sweep, size)] / 224)
         np.testing.assert_allclose(rows["reduction_percent"], less, atol=1e-12)
 
 
@@ -157,12 +163,12 @@ def test_storage_is_that_of_the_sweep() -> None:
 
 def test_page_tells_storage_and_dose_where_they_differ(tmp_path: Path) -> None:
     full = add_storage(add_sizes(summary(), compressed(tmp_path)), STORAGE, {})
-    write_page(full, tmp_path / "page.html")
+    write_overview(full, tmp_path / "page.html", REFERENCE)
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
-    rows = [re.findall(r"<td>(.*?)</td>", row) for row in text.split("<tr>")[1:]]
+    rows = [re.findall(r"<td>(.*?)</td>", row) for row in text.split("<tr>")[2:]]
     assert re.findall(r"<th>(.*?)</th>", text)[5:7] == ["stored as", "electrons per Å²"]
     assert [row[5:7] for row in rows] == [["float32", "-"], ["int8", "10000"], ["int8", "10000"]]
-    write_page(full[full["sweep"] == "zernike"], tmp_path / "page.html")
+    write_overview(full[full["sweep"] == "zernike"], tmp_path / "page.html", REFERENCE)
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "stored as" not in text
     assert "electrons per" not in text
@@ -178,19 +184,20 @@ def test_csv_returns_what_was_written(tmp_path: Path) -> None:
 def test_page_holds_the_overview(tmp_path: Path) -> None:
     full = add_sizes(summary(), compressed(tmp_path))
     before = full.copy()
-    write_page(full, tmp_path / "page.html")
+    write_overview(full, tmp_path / "page.html", REFERENCE)
     pd.testing.assert_frame_equal(full, before)
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert re.findall(r"<th>(.*?)</th>", text) == [
         "sweep", "size", "basis", "numbers per pattern", "reduction [%]", "size on disk [kB]",
         "bytes per pattern", "unknowns per pattern", "knowns per unknown in the band",
-        "FSC with the reference", "FSC with the truth", "resolution at 0.5 [Å]",
-        "resolution at 0.143 [Å]", "s per epoch",
+        "FSC with all pixels", "FSC with the truth", "resolution at 0.5 [Å]",
+        "resolution at 0.143 [Å]", "strength", "column error [pm]", "s per epoch",
     ]  # fmt: skip
-    rows = [re.findall(r"<td>(.*?)</td>", row) for row in text.split("<tr>")[1:]]
+    rows = [re.findall(r"<td>(.*?)</td>", row) for row in text.split("<tr>")[2:]]
     assert rows[0][:4] == ["uncompressed", "all", "pixels", "224"]
     assert rows[2][:5] == ["zernike", "6", "zernike", "6", "97.3214"]
     assert rows[2][7:13] == ["51.000", "1.500", "0.120", "0.170", "1.17", "0.67"]
+    assert rows[2][13:] == ["0.900", "1.3", "0.250"]
     assert "&lt; 0.87" in text  # a bound: the curve never falls below
     assert "One seed." in text
     assert "±" not in text
@@ -199,11 +206,11 @@ def test_page_holds_the_overview(tmp_path: Path) -> None:
 
 
 def test_page_tells_the_spread_over_seeds_and_what_it_is(tmp_path: Path) -> None:
-    write_page(add_sizes(over_seeds(), compressed(tmp_path)), tmp_path / "page.html")
+    write_overview(add_sizes(over_seeds(), compressed(tmp_path)), tmp_path / "page.html", REFERENCE)
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "Means over 3 seeds" in text
     assert "± is the standard deviation of one seed, not the error of the mean" in text
-    rows = [re.findall(r"<td>(.*?)</td>", row) for row in text.split("<tr>")[1:]]
+    rows = [re.findall(r"<td>(.*?)</td>", row) for row in text.split("<tr>")[2:]]
     assert len(rows) == 3
     assert rows[2][:5] == ["zernike", "6", "zernike", "6", "97.3214"]
     assert rows[2][9:13] == [
@@ -213,18 +220,43 @@ def test_page_tells_the_spread_over_seeds_and_what_it_is(tmp_path: Path) -> None
 
 def test_pages_escape_names_from_files(tmp_path: Path) -> None:
     table = summary().replace({"basis": {"zernike": "<b>mine</b>"}})
-    write_page(add_sizes(table, compressed(tmp_path)), tmp_path / "page.html")
+    write_overview(add_sizes(table, compressed(tmp_path)), tmp_path / "page.html", REFERENCE)
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "&lt;b&gt;mine&lt;/b&gt;" in text
     assert "<b>mine" not in text
 
 
-def test_html_is_written_whole(tmp_path: Path) -> None:
-    write_html(tmp_path / "a.html", "Å", "<p>text</p>", "<table></table>")
+def test_pages_are_written_whole_and_escape_what_they_are_told(tmp_path: Path) -> None:
+    table = text_table(pd.DataFrame({"<b>": ["<i>", None], "n": [0.5, np.nan]}), left=True)
+    write_page(tmp_path / "a.html", "claims", "Å <u>", content=table)
     text = (tmp_path / "a.html").read_text(encoding="utf-8")
     assert text.startswith("<!doctype html>")
     assert text.rstrip().endswith("</html>")
-    assert "<title>Å</title>" in text
+    assert "<title>Å &lt;u&gt;</title>" in text
+    assert "<th>&lt;b&gt;</th>" in text
+    assert "<tr><td>&lt;i&gt;</td><td>0.500</td></tr>" in text
+    assert "<tr><td>-</td><td>-</td></tr>" in text
+
+
+def test_the_table_of_jobs_holds_all_there_are(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(ROOT)
+    study = load_study(ROOT / "config" / "test.yaml")
+    jobs = expected_jobs(study)
+    assert len(jobs) == len(set(jobs)) == 29
+    assert "seed_1/compress/zernike/6" in jobs
+    assert "seed_1/compress/joint/6" not in jobs  # stored as zernike/6
+    assert "seed_1/reconstruct/joint/6" in jobs
+    two = study.model_copy(update={"seeds": (1, 7)})
+    assert len(expected_jobs(two)) == 29 + 17
+    ready = study.model_copy(
+        update={"dataset": study.dataset.model_copy(update={"file": Path("x.h5")})}
+    )
+    assert "compress/zernike/6" in expected_jobs(ready)
+    assert not {"crystal", "depth", "seed_1/average_phonons"} & set(expected_jobs(ready))
+    table = job_table(study, tmp_path)
+    assert table["job"].tolist() == jobs == not_recorded(table)
 
 
 def test_provenance_page_tells_software_runs_jobs_and_configuration(
@@ -234,8 +266,8 @@ def test_provenance_page_tells_software_runs_jobs_and_configuration(
     study = load_study(ROOT / "config" / "test.yaml")
     results = {
         f"zernike/{size}": Reconstruction(
-            np.zeros((1, 2, 2), np.float32), np.ones((2, 2), np.complex64), np.array([1, 0.125]),
-            (0.0,), (0.3, 0.3), (0.0, 0.0), 60e3,
+            Volume(np.zeros((1, 2, 2), np.float32), (0.3, 0.3), (0.0, 0.0)),
+            np.ones((2, 2), np.complex64), np.array([1, 0.125]), (0.0,), 60e3,
             Run("zernike", size, "cpu", 7, 0.5, 0.4, 40.0, 3 * 10**8, 4, 4), {}, {"numpy": "9.8.7"},
         )
         for size in (3, 6)
@@ -245,15 +277,17 @@ def test_provenance_page_tells_software_runs_jobs_and_configuration(
     row = "s\th:m:s\tmax_rss\tcpu_time\n12.34\t0:00:12\t456.78\t{}\n"
     (jobs / "3.tsv").write_text(row.format(9.87))
     (jobs / "6.tsv").write_text(row.format("-"))  # of a job too short to be looked at
-    write_provenance(tmp_path / "p.html", study, results.items(), tmp_path / "made")
+    table = job_table(study, tmp_path / "made")
+    write_provenance(tmp_path / "p.html", study, results.items(), table)
     text = (tmp_path / "p.html").read_text(encoding="utf-8")
     assert text.count("9.8.7") == 1
+    assert f"not recorded of {len(table) - 2}: crystal, seed_1/simulate/phonon_0" in text
     for cell in ("zernike/3", "zernike/6", "0.125", "300", "12.3", "456.8", "9.9", "-"):
         assert f"<td>{cell}</td>" in text
     assert "<td>seed_1/compress/zernike/3</td>" in text
     found = re.search(r"<pre>(.*)</pre>", text, re.DOTALL)
     assert found is not None
-    assert json.loads(found[1].replace("&quot;", '"')) == study.model_dump(mode="json")
+    assert json.loads(html.unescape(found[1])) == study.model_dump(mode="json")
 
 
 # frozen phonons
@@ -265,7 +299,7 @@ def members(folder: Path, patterns: NDArray[np.floating]) -> list[Path]:
     for i, part in enumerate(patterns):
         potential = np.full((2, 6, 5), float(i + 1), np.float32)
         potential[0, 2, 3] = 10 * i
-        truth = Truth(potential, (0.1, 0.2), (-1.0, 2.0), 3.0)
+        truth = Truth(Volume(potential, (0.1, 0.2), (-1.0, 2.0)), 3.0)
         paths.append(folder / f"{i}.h5")
         write_dataset(paths[-1], OPTICS, POSITIONS, part, truth)
     return paths
@@ -287,9 +321,10 @@ def test_configurations_are_averaged_incoherently(tmp_path: Path) -> None:
     assert mean.optics.detector.sampling == pytest.approx(OPTICS.detector.sampling)
     truth = mean.truth
     assert truth is not None
-    assert (truth.sampling, truth.origin, truth.slice_thickness) == ((0.1, 0.2), (-1.0, 2.0), 3.0)
-    assert truth.potential[0, 2, 3] == 10
-    assert truth.potential[1].tolist() == np.full((6, 5), 2.0).tolist()
+    found = truth.potential
+    assert (found.sampling, found.origin, truth.slice_thickness) == ((0.1, 0.2), (-1.0, 2.0), 3.0)
+    assert found.array[0, 2, 3] == 10
+    assert found.array[1].tolist() == np.full((6, 5), 2.0).tolist()
     with open_hdf5(tmp_path / "mean.h5", "ptychobasis-dataset") as file:
         assert '"study": "x"' in file.attrs["provenance"]
 

@@ -19,7 +19,7 @@ SCRIPTS = ROOT / "workflow/scripts"
 
 def forget() -> None:
     """Sources are read once by a process; here they change."""
-    for name in ("_graph", "_text", "_tree", "_closure", "_entries", "_bound"):
+    for name in ("_graph", "_text", "_tree", "_closure", "_entries", "_bound", "_templates"):
         getattr(module, name).cache_clear()
 
 
@@ -173,3 +173,10 @@ def test_another_basis_changes_no_digest(package: Path) -> None:
     forget()
     assert "another" in module._entries()
     assert {script: digest(script, *names) for script in scripts} == before
+
+
+def test_templates_count_where_pages_are_written(package: Path) -> None:
+    before = digest("provenance"), digest("compress", "zernike")
+    change(package / "report/templates/page.html")
+    assert digest("provenance") != before[0]
+    assert digest("compress", "zernike") == before[1]

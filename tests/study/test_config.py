@@ -19,6 +19,7 @@ from ptychobasis.bases.basis import Request
 from ptychobasis.bases.registry import BASES, build_basis
 from ptychobasis.core.errors import StudyError
 from ptychobasis.core.seeds import derived_seed
+from ptychobasis.core.variant import Variant
 from ptychobasis.data.dataset import read_dataset
 from ptychobasis.study import key_reference as config_docs
 from ptychobasis.study.explain import fields_of
@@ -444,13 +445,15 @@ def test_variants_keep_the_order_of_the_file() -> None:
 def test_sweeps_that_only_reconstruct_otherwise_share_what_is_stored() -> None:
     whole = {"basis": "zernike", "sizes": [36], "complete_orders": False, "store": "int8"}
     study = load_study(changed({"sweeps.small": whole}))
-    assert study.stored_by("both", "36") == study.stored_by("zernike", "36") == "zernike"
-    assert study.stored_by("epochs-10", "10") == "zernike"
-    assert study.stored_by("small", "36") == "small"  # as other numbers
-    assert study.stored_by("uncompressed", "all") == "uncompressed"
+    for sweep in ("both", "zernike"):
+        assert study.stored_by(Variant(sweep, "36")) == Variant("zernike", "36")
+    assert study.stored_by(Variant("epochs-10", "10")).sweep == "zernike"
+    assert study.stored_by(Variant("small", "36")).sweep == "small"  # as other numbers
+    assert study.stored_by(Variant("uncompressed", "all")).sweep == "uncompressed"
     compare = ["uncompressed/all"]
     own = load_study(changed({"sweeps.zernike.sizes": [10], "figures.compare": compare}))
-    assert own.stored_by("both", "36") == own.stored_by("donut", "36") == "donut"
+    for sweep in ("both", "donut"):
+        assert own.stored_by(Variant(sweep, "36")) == Variant("donut", "36")
 
 
 def test_own_keys_of_a_sweep_override_the_block() -> None:

@@ -13,6 +13,7 @@ from studies import ROOT, changed, grid_of_positions, measured, refusal
 
 from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
+from ptychobasis.core.volume import Volume
 from ptychobasis.data.dataset import Truth
 from ptychobasis.study.geometry import cell_size, geometry
 from ptychobasis.study.load import load_study
@@ -112,7 +113,7 @@ def test_the_camera_reaches_beyond_the_disc(tmp_path: Path, pixels: int, allowed
 @pytest.mark.parametrize(("step", "allowed"), [(7.4, True), (7.6, False)])
 def test_neighbouring_positions_overlap(tmp_path: Path, step: float, allowed: bool) -> None:
     """92.17 Å below the focus the probe is 2 x 92.17 x 0.03 + 1.22 x 0.0487 / 0.03 = 7.5 Å wide."""
-    truth = Truth(np.zeros((24, 8, 8), np.float32), (0.2, 0.2), (0.0, 0.0), 3.84)
+    truth = Truth(Volume(np.zeros((24, 8, 8), np.float32), (0.2, 0.2), (0.0, 0.0)), 3.84)
     positions = grid_of_positions((5, 6), step)
     file = measured(tmp_path / "mine.h5", positions=positions, truth=truth)
     simulated = small(**{"scan.shape": [5, 6], "scan.step_angstrom": [1, step]})
@@ -185,7 +186,7 @@ def test_slices_lie_within_the_sample_of_a_structure_file(tmp_path: Path) -> Non
 
 
 def test_slices_lie_within_the_truth_of_a_data_set(tmp_path: Path) -> None:
-    truth = Truth(np.zeros((10, 8, 8), np.float32), (0.2, 0.2), (0.0, 0.0), 3.0)
+    truth = Truth(Volume(np.zeros((10, 8, 8), np.float32), (0.2, 0.2), (0.0, 0.0)), 3.0)
     file = measured(tmp_path / "mine.h5", truth=truth)
     load_study(of_file(file, **{"reconstruction.slice_depths_angstrom": [0, 30]}))
     told = refusal(of_file(file, **{"reconstruction.slice_depths_angstrom": [0, 30.1]}))
@@ -193,7 +194,7 @@ def test_slices_lie_within_the_truth_of_a_data_set(tmp_path: Path) -> None:
 
 
 def test_a_truth_that_is_too_coarse_limits_the_band(tmp_path: Path) -> None:
-    truth = Truth(np.zeros((40, 8, 8), np.float32), (0.45, 0.45), (0.0, 0.0), 3.0)
+    truth = Truth(Volume(np.zeros((40, 8, 8), np.float32), (0.45, 0.45), (0.0, 0.0)), 3.0)
     file = measured(tmp_path / "mine.h5", truth=truth)
     assert "allowed: up to 1.111 1/Å" in refusal(of_file(file))
 

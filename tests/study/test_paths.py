@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ptychobasis.core.errors import StudyError
+from ptychobasis.core.variant import Variant
 from ptychobasis.study.load import load_study
 from ptychobasis.study.paths import Paths
 from ptychobasis.study.schema import Study
@@ -33,8 +34,9 @@ def test_what_depends_on_the_seed_lies_in_its_folder(study: Study) -> None:
 
 def test_variants_that_store_the_same_share_a_file(study: Study) -> None:
     paths = Paths(study)
-    assert paths.compressed("joint/6") == "results/test/seed_{seed}/compressed/zernike/6.h5"
-    assert paths.reconstruction("joint/6") == "results/test/seed_{seed}/reconstructions/joint/6.h5"
+    joint, folder = Variant("joint", "6"), "results/test/seed_{seed}"
+    assert paths.compressed(joint) == f"{folder}/compressed/zernike/6.h5"
+    assert paths.reconstruction(joint) == f"{folder}/reconstructions/joint/6.h5"
 
 
 def test_a_sweep_with_a_dose_is_compressed_from_counts(study: Study) -> None:
@@ -65,5 +67,6 @@ def test_a_ready_data_set_is_the_same_for_every_seed(study: Study) -> None:
     dataset = study.dataset.model_copy(update={"file": Path("mine.h5")})
     paths = Paths(with_keys(study, dataset=dataset))
     assert paths.dataset == paths.patterns_of("svd", "") == "mine.h5"
-    assert paths.compressed("svd/3") == "results/test/compressed/svd/3.h5"
-    assert paths.reconstruction("svd/3") == "results/test/seed_{seed}/reconstructions/svd/3.h5"
+    assert paths.compressed(Variant("svd", "3")) == "results/test/compressed/svd/3.h5"
+    found = paths.reconstruction(Variant("svd", "3"))
+    assert found == "results/test/seed_{seed}/reconstructions/svd/3.h5"

@@ -135,7 +135,7 @@ def test_figure_data_is_what_the_large_files_hold(miniature: Path) -> None:
     assert [basis.size for basis in data.bases.values()] == [6, 37, 1600]
     assert list(data.bases) == ["zernike/6", "binning/3", "uncompressed/all"]
     assert data.truth is not None
-    assert data.truth.phase.max() > 0.1
+    assert data.truth.array.max() > 0.1
 
 
 @pytest.fixture

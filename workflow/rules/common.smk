@@ -3,6 +3,7 @@ from functools import partial
 from snakemake.exceptions import WorkflowError
 
 from ptychobasis.core.errors import StudyError
+from ptychobasis.core.variant import Variant
 from ptychobasis.study import parameters
 from ptychobasis.study import resources as model
 from ptychobasis.study.code_digest import code_digest, share_package
@@ -44,6 +45,11 @@ def code(script, bases=()):
 def keys(*names):
     """Blocks of the study; what depends on them runs again when they change."""
     return STUDY.model_dump(mode="json", include=set(names))
+
+
+def names(variants):
+    """Variants as text, for the parameters of a rule."""
+    return list(map(str, variants))
 
 
 def first_seed(paths):

@@ -20,7 +20,7 @@ rule evaluate:
         runtime=lambda wildcards, attempt: minutes(Job("evaluate")) * attempt,
     params:
         evaluation=keys("evaluation")["evaluation"],
-        variants=PATHS.variants,
+        variants=names(PATHS.variants),
         storage=parameters.storage(STUDY),
         given=given_dataset,
         code=code("evaluate"),
@@ -53,7 +53,8 @@ rule gather:
         "../../envs/study.yaml"
     params:
         seeds=STUDY.seeds,
-        code=code("gather"),
+        reference=str(STUDY.reference),
+        code=code("gather", parameters.bases(STUDY)),
     message:
         "Gather the tables of all seeds"
     script:
@@ -81,7 +82,7 @@ if STUDY.resolves_depth:
             runtime=lambda wildcards, attempt: minutes(Job("depth")) * attempt,
         params:
             evaluation=keys("evaluation")["evaluation"],
-            variants=STUDY.variants(),
+            variants=names(PATHS.variants),
             seeds=STUDY.seeds,
             code=code("depth"),
         message:
@@ -95,10 +96,8 @@ rule figure_data:
     input:
         dataset=PATHS.of_first_seed(PATHS.dataset),
         checks=PATHS.of_first_seed(f"{PATHS.data}/dataset_checks.json"),
-        compressed=first_seed(map(PATHS.compressed, STUDY.figures.compare)),
-        reconstruction=PATHS.of_first_seed(
-            PATHS.reconstruction(STUDY.figures.compare[-1])
-        ),
+        compressed=first_seed(map(PATHS.compressed, STUDY.compared)),
+        reconstruction=PATHS.of_first_seed(PATHS.reconstruction(STUDY.compared[-1])),
     output:
         figure_data=f"{PATHS.results}/figure_data.h5",
     log:
@@ -111,7 +110,7 @@ rule figure_data:
         mem_mb=lambda wildcards, attempt: memory(Job("figure_data")) * attempt,
         runtime=lambda wildcards, attempt: minutes(Job("figure_data")) * attempt,
     params:
-        compare=STUDY.figures.compare,
+        compare=names(STUDY.compared),
         given=given_dataset,
         code=code("figure_data"),
     message:

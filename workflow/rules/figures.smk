@@ -1,6 +1,6 @@
 # From small files and in seconds: not worth a place in the queue of a cluster.
 
-PROBES = ["/".join(variant) for variant in STUDY.drawn_probes()]
+PROBES = STUDY.drawn_probes()
 
 
 rule figure_masks:
@@ -63,7 +63,7 @@ rule figure_slices:
     """Draw one slice of several reconstructions and sections of all slices."""
     input:
         figure_data=f"{PATHS.results}/figure_data.h5",
-        reconstructions=first_seed(PATHS.reconstructions(STUDY.figures.compare)),
+        reconstructions=first_seed(PATHS.reconstructions(STUDY.compared)),
     output:
         report(
             PATHS.figure("slices")[0],
@@ -81,7 +81,7 @@ rule figure_slices:
         "../../envs/study.yaml"
     params:
         slice=STUDY.figures.slice,
-        compare=STUDY.figures.compare,
+        compare=names(STUDY.compared),
         code=code("figure_slices", parameters.bases(STUDY)),
     message:
         "Draw one slice of several reconstructions and sections of all slices"
@@ -155,7 +155,7 @@ if STUDY.resolves_depth:
         input:
             depth=f"{PATHS.results}/tables/depth.csv",
             figure_data=f"{PATHS.results}/figure_data.h5",
-            reconstructions=first_seed(PATHS.reconstructions(STUDY.figures.compare)),
+            reconstructions=first_seed(PATHS.reconstructions(STUDY.compared)),
         output:
             report(
                 PATHS.figure("depth")[0],
@@ -173,7 +173,7 @@ if STUDY.resolves_depth:
             "../../envs/study.yaml"
         params:
             evaluation=keys("evaluation")["evaluation"],
-            compare=STUDY.figures.compare,
+            compare=names(STUDY.compared),
             code=code("figure_depth", parameters.bases(STUDY)),
         message:
             "Draw which true slices each reconstructed slice holds"
@@ -204,7 +204,7 @@ if PROBES:
             "../../envs/study.yaml"
         params:
             settings=parameters.microscope(STUDY),
-            variants=PROBES,
+            variants=names(PROBES),
             code=code("figure_probe"),
         message:
             "Draw the probes that were optimised with the object beside the true one"
@@ -265,7 +265,9 @@ rule provenance:
         "../../envs/study.yaml"
     params:
         study=parameters.question(STUDY),
-        labels=expand("seed_{seed}/{variant}", variant=PATHS.variants, seed=STUDY.seeds),
+        labels=expand(
+            "seed_{seed}/{variant}", variant=names(PATHS.variants), seed=STUDY.seeds
+        ),
         code=code("provenance", parameters.bases(STUDY)),
     message:
         "Write the page of provenance"

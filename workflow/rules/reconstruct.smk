@@ -2,7 +2,7 @@ rule reconstruct:
     """Reconstruct the phase of each slice from a compressed file alone."""
     input:
         compressed=lambda wildcards: PATHS.compressed(
-            f"{wildcards.sweep}/{wildcards.size}"
+            Variant(wildcards.sweep, wildcards.size)
         ).replace("{seed}", wildcards.seed),
     output:
         reconstruction=f"{PATHS.seed}/reconstructions/{{sweep}}/{{size}}.h5",

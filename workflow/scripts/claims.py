@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from ptychobasis.core.logs import script_logged
 from ptychobasis.report import tables
-from ptychobasis.report.claims.claims import judge
+from ptychobasis.report.claims.claims import table_of_claims
 from ptychobasis.report.claims.findings import Tables
 from ptychobasis.report.pages import write_claims
 from ptychobasis.study.schema import Study
@@ -20,6 +20,6 @@ with script_logged(snakemake):
         tables.read_csv(snakemake.input.fsc),
         tables.read_csv(depth[0]) if depth else None,
     )
-    found = judge(study, measured)
+    found = table_of_claims(study, measured)
     tables.write_csv(found, snakemake.output.table)
     write_claims(found, snakemake.output.page, study.study)

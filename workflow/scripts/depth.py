@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ptychobasis.core.logs import script_logged
+from ptychobasis.core.variant import Variant
 from ptychobasis.data.dataset import read_dataset
-from ptychobasis.evaluation.compare import Measure
 from ptychobasis.evaluation.depth import depth_table
 from ptychobasis.evaluation.settings import Evaluation
 from ptychobasis.reconstruction.result_file import read_reconstruction
@@ -18,16 +18,15 @@ if TYPE_CHECKING:
 
 with script_logged(snakemake):
     keys = Evaluation.from_plain(snakemake.params.evaluation)
-    measure = Measure(keys.band_per_angstrom, keys.apodisation_angstrom)
     seeds = snakemake.params.seeds
     datasets = dict(zip(seeds, map(read_dataset, snakemake.input.datasets), strict=True))
     # the files are in this order
-    parts, pairs = [], product(snakemake.params.variants, seeds)
+    parts, pairs = [], product(map(Variant.parse, snakemake.params.variants), seeds)
     for (variant, seed), path in zip(pairs, snakemake.input.reconstructions, strict=True):
         truth = datasets[seed].truth
         assert truth is not None  # this rule is there only if the study is simulated
         positions = datasets[seed].positions
-        part = depth_table(read_reconstruction(path), variant, positions, truth, measure)
+        part = depth_table(read_reconstruction(path), variant, positions, truth, keys)
         part.insert(0, "seed", seed)
         parts.append(part)
     tables.write_csv(pd.concat(parts, ignore_index=True), snakemake.output.depth)

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ptychobasis.core.logs import script_logged
+from ptychobasis.report.claims.drawn import drawn_claims
 from ptychobasis.report.figures.dark_field_and_time import draw_claims
 from ptychobasis.report.figures.style import save
 from ptychobasis.report.tables import read_csv
@@ -13,4 +14,5 @@ if TYPE_CHECKING:
 
 with script_logged(snakemake):
     study = Study.from_plain(snakemake.params.study)
-    save(draw_claims(study, read_csv(snakemake.input.summary)), snakemake.output)
+    drawn = drawn_claims(study, read_csv(snakemake.input.summary))
+    save(draw_claims(drawn), snakemake.output)

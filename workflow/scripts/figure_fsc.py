@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ptychobasis.core.logs import script_logged
+from ptychobasis.core.variant import Variant
 from ptychobasis.evaluation.settings import Evaluation
 from ptychobasis.report.figures.curves import draw_fsc
 from ptychobasis.report.figures.style import save
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 with script_logged(snakemake):
     curves = read_csv(snakemake.input.fsc)
-    curves = curves[curves["sweep"].isin(snakemake.params.sweeps)]
     keys = Evaluation.from_plain(snakemake.params.evaluation)
-    save(draw_fsc(curves, keys.reference, keys.band_per_angstrom), snakemake.output)
+    reference = Variant.parse(keys.reference)
+    figure = draw_fsc(curves, snakemake.params.sweeps, reference, keys.band_per_angstrom)
+    save(figure, snakemake.output)

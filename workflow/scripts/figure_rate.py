@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ptychobasis.core.logs import script_logged
+from ptychobasis.core.variant import Variant
 from ptychobasis.evaluation.settings import Evaluation
 from ptychobasis.report.figures.rate import draw_rate
 from ptychobasis.report.figures.style import save
@@ -14,4 +15,5 @@ if TYPE_CHECKING:
 with script_logged(snakemake):
     summary = read_csv(snakemake.input.summary)
     keys = Evaluation.from_plain(snakemake.params.evaluation)
-    save(draw_rate(summary, keys.band_per_angstrom), snakemake.output)
+    reference = Variant.parse(keys.reference)
+    save(draw_rate(summary, reference, keys.band_per_angstrom), snakemake.output)

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ptychobasis.core.logs import script_logged
+from ptychobasis.core.variant import Variant
 from ptychobasis.report import tables
 
 if TYPE_CHECKING:
@@ -13,4 +14,5 @@ with script_logged(snakemake):
     summary = tables.gather(dict(zip(snakemake.params.seeds, snakemake.input.summary, strict=True)))
     tables.write_csv(curves, snakemake.output.fsc)
     tables.write_csv(summary, snakemake.output.summary)
-    tables.write_page(summary, snakemake.output.page)
+    reference = Variant.parse(snakemake.params.reference)
+    tables.write_overview(summary, snakemake.output.page, reference)

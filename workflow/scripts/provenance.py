@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from ptychobasis.core.logs import script_logged
 from ptychobasis.reconstruction.result_file import read_reconstruction
-from ptychobasis.report.pages import jobs, write_provenance
+from ptychobasis.report.jobs import job_table
+from ptychobasis.report.pages import write_provenance
 from ptychobasis.report.tables import write_csv
 from ptychobasis.study.schema import Study
 
@@ -20,5 +21,6 @@ with script_logged(snakemake):
         strict=True,
     )
     page = Path(snakemake.output.page)
-    write_provenance(page, study, results, page.parent)
-    write_csv(jobs(page.parent), snakemake.output.jobs)
+    jobs = job_table(study, page.parent)
+    write_provenance(page, study, results, jobs)
+    write_csv(jobs, snakemake.output.jobs)

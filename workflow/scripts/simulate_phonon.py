@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptychobasis.core.logs import script_logged
+from ptychobasis.core.volume import Volume
 from ptychobasis.data.dataset import Truth, write_dataset
 from ptychobasis.simulation import abtem_scan
 from ptychobasis.simulation.crystal import read_atoms
@@ -36,9 +37,11 @@ with script_logged(snakemake):
         "potential of %d x %d pixels and %d layers", *potential.array.shape[:0:-1], len(potential)
     )
     truth = Truth(
-        potential=abtem_scan.projected_layers(potential),
-        sampling=(numerics.sampling, numerics.sampling),
-        origin=(0.0, 0.0),
+        Volume(
+            abtem_scan.projected_layers(potential),
+            sampling=(numerics.sampling, numerics.sampling),
+            origin=(0.0, 0.0),
+        ),
         slice_thickness=potential.thickness / len(potential),
     )
     patterns = abtem_scan.scan(potential, optics, positions.reshape(-1, 2), numerics)

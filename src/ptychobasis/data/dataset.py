@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ptychobasis.core.errors import StudyError
-from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
+from ptychobasis.core.volume import Volume
 from ptychobasis.data.blocks import Cut, ahead, create_scan, scan_cuts
 from ptychobasis.data.calibration import read_optics, read_positions, write_calibration
 from ptychobasis.data.flaws import Flaws
@@ -39,22 +39,12 @@ class Truth:
     """The potential that a simulated data set was made from.
 
     Attributes:
-        potential: ``(layers, y, x)``, projected potential of each layer [V Å].
-        sampling: pixel size along (y, x) [Å].
-        origin: centre of pixel (0, 0) as (y, x) in scan coordinates [Å].
+        potential: Projected potential of each layer, ``(layers, y, x)`` [V Å].
         slice_thickness: of a layer [Å].
     """
 
-    potential: NDArray[np.float32]
-    sampling: tuple[float, float]
-    origin: tuple[float, float]
+    potential: Volume
     slice_thickness: float
-
-    @property
-    def grid(self) -> Grid:
-        """Shape and sampling of one layer."""
-        _, y, x = self.potential.shape
-        return Grid((y, x), self.sampling)
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,10 +239,10 @@ def write_dataset(
             data.attrs["incident_electrons"] = electrons
         _label_axes(file, optics, positions)
         if truth is not None:
-            item = file.create_dataset("truth/potential", data=truth.potential, **LOSSLESS)
+            item = file.create_dataset("truth/potential", data=truth.potential.array, **LOSSLESS)
             item.attrs["units"] = "V angstrom"
-            item.attrs["sampling_angstrom"] = truth.sampling
-            item.attrs["origin_angstrom"] = truth.origin
+            item.attrs["sampling_angstrom"] = truth.potential.sampling
+            item.attrs["origin_angstrom"] = truth.potential.origin
             item.attrs["slice_thickness_angstrom"] = truth.slice_thickness
             for axis, label in enumerate(("layer", "y", "x")):
                 item.dims[axis].label = label
@@ -337,4 +327,4 @@ def _find_truth(file: Any) -> tuple[tuple[float, float], tuple[float, float], fl
 def _read_truth(file: Any) -> Truth:
     sampling, origin, thickness = _find_truth(file)
     potential = read_array(file, "truth/potential", ("layers", "y", "x")).astype(np.float32)
-    return Truth(potential, sampling, origin, thickness)
+    return Truth(Volume(potential, sampling, origin), thickness)

@@ -11,58 +11,52 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from ptychobasis.core.arrays import Pair
+from ptychobasis.core.arrays import Float, Pair
 from ptychobasis.core.grid import Grid
+from ptychobasis.core.variant import Variant
+from ptychobasis.core.volume import Volume
 from ptychobasis.data.dataset import Truth
-from ptychobasis.evaluation.alignment import align, fitted_plane, resample
-from ptychobasis.evaluation.compare import Measure
-from ptychobasis.evaluation.field import scanned_phase, truth_on_grid
-from ptychobasis.evaluation.fsc import (
-    apodisation_window,
-    band_mean,
-    fourier_shell_correlation,
-    windowed_spectrum,
-)
+from ptychobasis.evaluation.alignment import align, fitted_plane
+from ptychobasis.evaluation.field import scanned_phase, true_phase
+from ptychobasis.evaluation.fsc import band_mean, fourier_shell_correlation, windowed_spectrum
+from ptychobasis.evaluation.settings import Evaluation
+from ptychobasis.evaluation.window import scan_window
 from ptychobasis.reconstruction.result_file import Reconstruction
 
-Float = NDArray[np.floating]
 _NOTHING = 1e-8  # of the power: what rounding leaves where slices are the same
 
 
-def in_band(phase: ArrayLike, sampling: Pair, measure: Measure) -> Float:
-    """Slices as they are compared: without a plane, apodised, within the band alone.
+def in_band(phase: Volume, window: Float, band: Pair) -> Float:
+    """Slices as they are compared: without a plane, windowed, within the band alone.
 
     Each loses its own plane, not that of its difference from the truth as before a correlation
     of whole slices: so nothing of the truth of one depth comes into the slice beside it.
 
     Args:
-        phase: ``(slices, y, x)`` [rad].
-        sampling: pixel size along (y, x) [Å].
-        measure: band [1/Å] and apodisation [Å].
+        phase: Phase [rad].
+        window: Weights ``(y, x)``.
+        band: Frequencies from, to [1/Å].
 
     Returns:
         ``(slices, y, x)`` [rad].
     """
-    values = np.asarray(phase, np.float64)
-    grid = Grid((values.shape[1], values.shape[2]), sampling)
-    values = values - fitted_plane(values, grid, measure.apodisation)[0]
-    spectrum = windowed_spectrum(values, apodisation_window(grid, measure.apodisation))
-    return np.fft.ifft2(spectrum * _band(grid, measure)).real
+    values = np.asarray(phase.array, np.float64)
+    spectrum = windowed_spectrum(values - fitted_plane(values, window), window)
+    return np.fft.ifft2(spectrum * _pixels_in(phase.grid, band)).real
 
 
-def _band(grid: Grid, measure: Measure) -> NDArray[np.bool_]:
+def _pixels_in(grid: Grid, band: Pair) -> NDArray[np.bool_]:
     """Fourier pixels ``(y, x)`` in the band, the zero frequency first."""
     q = np.fft.ifftshift(np.hypot(*grid.frequencies()))
-    return (q > measure.band[0]) & (q < measure.band[1])
+    return (q > band[0]) & (q < band[1])
 
 
-def _samples(grid: Grid, measure: Measure) -> int:
+def _samples(grid: Grid, window: Float, band: Pair) -> int:
     """Independent real numbers that `in_band` leaves of a slice: pixels of band and window."""
-    window = apodisation_window(grid, measure.apodisation)
-    return round(_band(grid, measure).sum() * (window**2).mean())
+    return round(_pixels_in(grid, band).sum() * (window**2).mean())
 
 
-def own_part(slices: Float) -> Float:
+def unshared(slices: Float) -> Float:
     """What each slice does not share with the others: itself less its multiple of their mean.
 
     The multiple is the least-squares one, since the outer slices stand for half as much of the
@@ -112,46 +106,45 @@ def shares(found: Float, true: Float, samples: int) -> tuple[Float, Float]:
 
 
 def depth_table(
-    recon: Reconstruction, label: tuple[str, str], positions: ArrayLike, truth: Truth,
-    measure: Measure,
+    recon: Reconstruction, variant: Variant, positions: ArrayLike, truth: Truth,
+    settings: Evaluation,
 ) -> pd.DataFrame:  # fmt: skip
     """Compare every slice of a reconstruction with the true potential of every depth.
 
     Args:
         recon: the reconstruction to judge.
-        label: its sweep and size.
+        variant: its sweep and size.
         positions: ``(..., 2)`` scan positions as (y, x) [Å].
         truth: the sample.
-        measure: band, apodisation, largest shift.
+        settings: band and apodisation.
 
     Returns:
         One row per pair of slices, numbered from 0: sweep, size, basis, stored_values, slice,
         true_slice, depth_angstrom and true_depth_angstrom of both, mean_fsc of the slices as
-        they are, correlation of their `own_part`, perfect_correlation (the one that a perfect
+        they are, correlation of what is `unshared`, perfect_correlation (the one that a perfect
         reconstruction has), share and share_error (see `shares`).
 
     Raises:
-        StudyError: as `evaluation.evaluate`.
+        StudyError: as `ptychobasis.evaluation.compare.evaluate`.
     """
-    phase, grid, origin = scanned_phase(recon, label, positions)
-    target = truth_on_grid(truth, recon.energy, recon.slice_depths, grid, origin)
-    sampling, edge = recon.sampling, measure.apodisation
-    aligned = align(phase, target, sampling, edge, measure.shift_limit)
+    phase, band = scanned_phase(recon, variant, positions), settings.band_per_angstrom
+    target = true_phase(truth, recon.energy, recon.slice_depths, phase.grid, phase.origin)
+    window = scan_window(phase, positions, settings.apodisation_angstrom)
+    aligned = align(phase, target, window)
     fsc = [
-        band_mean(fourier_shell_correlation(a, b, sampling, edge), *measure.band)
-        for a, b in product(aligned.array, target)
+        band_mean(fourier_shell_correlation(a, b, target.sampling, window), *band)
+        for a, b in product(aligned.volume.array, target.array)
     ]
-    y, x = aligned.shift_angstrom
-    moved = resample(phase, sampling, (0, 0), grid, (-y, -x))
-    found, true = (in_band(slices, sampling, measure) for slices in (moved, target))
-    share, error = shares(found, true, _samples(grid, measure))
-    index = np.arange(len(target))
+    moved = phase.shifted(aligned.shift_angstrom)
+    found, true = (in_band(volume, window, band) for volume in (moved, target))
+    share, error = shares(found, true, _samples(phase.grid, window, band))
+    index = np.arange(len(target.array))
     i, j = (x.ravel() for x in np.meshgrid(index, index, indexing="ij"))
     depths = np.asarray(recon.slice_depths)
     return pd.DataFrame(
         {
-            "sweep": label[0],
-            "size": label[1],
+            "sweep": variant.sweep,
+            "size": variant.size,
             "basis": recon.run.basis,
             "stored_values": recon.run.stored_values,
             "slice": i,
@@ -159,8 +152,8 @@ def depth_table(
             "depth_angstrom": depths[i],
             "true_depth_angstrom": depths[j],
             "mean_fsc": fsc,
-            "correlation": correlations(own_part(found), own_part(true)).ravel(),
-            "perfect_correlation": correlations(own_part(true), own_part(true)).ravel(),
+            "correlation": correlations(unshared(found), unshared(true)).ravel(),
+            "perfect_correlation": correlations(unshared(true), unshared(true)).ravel(),
             "share": share.ravel(),
             "share_error": error.ravel(),
         }

@@ -1,7 +1,10 @@
 """Comparison for Python programs: one call, with the defaults of a study."""
 
+from ptychobasis.core.arrays import Pair
+from ptychobasis.core.variant import Variant
 from ptychobasis.data.dataset import Dataset
-from ptychobasis.evaluation.compare import Evaluation, Measure, evaluate
+from ptychobasis.evaluation.compare import Comparison, evaluate
+from ptychobasis.evaluation.settings import Evaluation
 from ptychobasis.reconstruction.result_file import Reconstruction
 
 
@@ -9,8 +12,9 @@ def compare_reconstructions(
     recon: Reconstruction,
     dataset: Dataset,
     reference: Reconstruction | None = None,
-    measure: Measure | None = None,
-) -> Evaluation:
+    band: Pair = (0.15, 1.23),
+    apodisation: float = 2.0,
+) -> Comparison:
     """Correlate a reconstruction with another one and with the truth, slice by slice.
 
     Args:
@@ -18,7 +22,8 @@ def compare_reconstructions(
         dataset: Data set that it was made from. Its scan tells which field is compared; the
             true potential is compared too where the data set holds it.
         reference: Reconstruction with the same slices; None compares with the truth alone.
-        measure: Band, soft edge and largest shift; None takes the defaults.
+        band: Frequencies from, to over which the correlation is averaged [1/Å].
+        apodisation: Width of the soft edge of the compared field [Å].
 
     Returns:
         Curves and their means, as tables.
@@ -26,5 +31,8 @@ def compare_reconstructions(
     Raises:
         StudyError: There is nothing to compare with, or the fields do not fit one another.
     """
-    label = recon.run.basis, str(recon.run.stored_values)
-    return evaluate(recon, label, dataset.positions, reference, dataset.truth, measure)
+    variant = Variant(recon.run.basis, str(recon.run.stored_values))
+    settings = Evaluation(
+        reference=str(variant), band_per_angstrom=band, apodisation_angstrom=apodisation
+    )
+    return evaluate(recon, variant, dataset.positions, settings, reference, dataset.truth)

@@ -7,10 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ptychobasis.core.arrays import Float, Pair
 from ptychobasis.core.errors import StudyError
 from ptychobasis.core.grid import Grid
-
-Float = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -42,34 +41,6 @@ class Resolution(NamedTuple):
     is_bound: bool
 
 
-def apodisation_window(grid: Grid, edge: float) -> Float:
-    """Raised-cosine (Tukey) window that rises from 0 at the border to 1 at `edge` [Å].
-
-    Args:
-        grid: shape ``(y, x)`` and sampling [Å] of the field.
-        edge: width of the rise at each border [Å]; 0 leaves the field as it is.
-
-    Returns:
-        ``(y, x)`` weights, symmetric about the centre of the field.
-
-    Raises:
-        StudyError: the two rises would overlap.
-    """
-    if edge < 0 or 2 * edge > min(grid.extent):
-        raise StudyError(
-            f"evaluation: apodisation_angstrom is {edge:g}; allowed is 0 up to half of the "
-            f"evaluated field of {grid.extent[0]:.4g} × {grid.extent[1]:.4g} Å"
-        )
-    if edge == 0:
-        return np.ones(grid.shape)
-    rises = []
-    for pixels, step in zip(grid.shape, grid.sampling, strict=True):
-        centre = np.arange(pixels) + 0.5
-        depth = np.minimum(centre, pixels - centre) * step
-        rises.append(0.5 - 0.5 * np.cos(np.pi * np.minimum(depth / edge, 1)))
-    return np.outer(*rises)
-
-
 def windowed_spectrum(array: ArrayLike, window: Float) -> NDArray[np.complex128]:
     """Fourier transform of ``(..., y, x)`` times a window, each slice's weighted mean removed."""
     values = np.asarray(array, np.float64)
@@ -78,7 +49,7 @@ def windowed_spectrum(array: ArrayLike, window: Float) -> NDArray[np.complex128]
 
 
 def fourier_shell_correlation(
-    a: ArrayLike, b: ArrayLike, sampling: tuple[float, float], apodisation: float = 0.0
+    a: ArrayLike, b: ArrayLike, sampling: Pair, window: ArrayLike = 1.0
 ) -> Curve:
     """Real part of the Fourier shell correlation of two images or two stacks of slices.
 
@@ -94,19 +65,19 @@ def fourier_shell_correlation(
         a: ``(y, x)`` or ``(slices, y, x)``, real.
         b: as `a`.
         sampling: pixel size along (y, x) [Å].
-        apodisation: width of the raised-cosine edge at each border [Å].
+        window: Weights ``(y, x)`` that both are multiplied with, such as
+            `ptychobasis.evaluation.window.scan_window`; 1 leaves them as they are.
 
     Raises:
         ValueError: shapes differ or are not two- or three-dimensional.
-        StudyError: the apodised edges overlap.
     """
     first, second = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if first.shape != second.shape or first.ndim not in (2, 3):
         raise ValueError(f"cannot correlate shapes {first.shape} and {second.shape}")
     height, width = first.shape[-2:]
     grid = Grid((height, width), sampling)
-    window = apodisation_window(grid, apodisation)
-    fa, fb = windowed_spectrum(first, window), windowed_spectrum(second, window)
+    weights = np.broadcast_to(np.asarray(window, np.float64), grid.shape)
+    fa, fb = windowed_spectrum(first, weights), windowed_spectrum(second, weights)
 
     step = 1 / max(grid.extent)
     last = int((0.5 / max(sampling)) / step + 1e-9)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ptychobasis.core.errors import StudyError
-from ptychobasis.core.grid import Grid
+from ptychobasis.core.volume import Volume
 from ptychobasis.data.hdf5 import (
     LOSSLESS,
     create_hdf5,
@@ -124,7 +124,8 @@ class LeftOut:
 
     def columns(self) -> dict[str, float]:
         """Numbers for a table, by the names of its columns."""
-        return {f"left_out_{name}": value for name, value in asdict(self).items()}
+        values = {f"left_out_{name}": value for name, value in asdict(self).items()}
+        return values | {"left_out_holds": self.holds}
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,11 +134,9 @@ class Reconstruction:
 
     Attributes:
         phase: Phase shift σV of each slice, ``(slices, y, x)`` [rad].
-        probe: Wave at the entrance surface, ``(y, x)``.
+        probe: Wave at the entrance surface, ``(y, x)``, on pixels of the same size.
         loss: Mean loss of each epoch, ``(epochs,)``.
         slice_depths: Depth of each slice below the entrance surface [Å].
-        sampling: Pixel size of phase and probe along (y, x) [Å].
-        origin: Centre of pixel (0, 0) of the phase as (y, x) in scan coordinates [Å].
         energy: Kinetic energy of the electrons [eV].
         run: How it was made.
         config: Settings that it was made with.
@@ -146,12 +145,10 @@ class Reconstruction:
         left_out: How well left-out patterns are predicted; None where none was left out.
     """
 
-    phase: NDArray[np.float32]
+    phase: Volume
     probe: NDArray[np.complex64]
     loss: NDArray[np.float64]
     slice_depths: tuple[float, ...]
-    sampling: tuple[float, float]
-    origin: tuple[float, float]
     energy: float
     run: Run
     config: dict[str, Any]
@@ -159,25 +156,19 @@ class Reconstruction:
     counting: Counting | None = None
     left_out: LeftOut | None = None
 
-    @property
-    def grid(self) -> Grid:
-        """Shape and sampling of one slice."""
-        _, y, x = self.phase.shape
-        return Grid((y, x), self.sampling)
-
 
 def write_reconstruction(path: str | Path, result: Reconstruction) -> None:
     """Write a reconstruction file."""
     with create_hdf5(path, FORMAT) as file:
-        file.create_dataset("phase", data=np.asarray(result.phase, np.float32), **LOSSLESS)
+        file.create_dataset("phase", data=np.asarray(result.phase.array, np.float32), **LOSSLESS)
         file["phase"].attrs["units"] = "rad"
         for axis, label in enumerate(("slice", "y", "x")):
             file["phase"].dims[axis].label = label
         file["probe"] = np.asarray(result.probe, np.complex64)
         file["loss"] = np.asarray(result.loss, np.float64)
         file["slice_depths_angstrom"] = np.array(result.slice_depths)
-        file.attrs["sampling_angstrom"] = result.sampling
-        file.attrs["origin_angstrom"] = result.origin
+        file.attrs["sampling_angstrom"] = result.phase.sampling
+        file.attrs["origin_angstrom"] = result.phase.origin
         file.attrs["energy_ev"] = result.energy
         file.attrs["epochs"] = len(result.loss)
         file.attrs["config"] = json.dumps(result.config, sort_keys=True)
@@ -200,12 +191,10 @@ def read_reconstruction(path: str | Path) -> Reconstruction:
         dy, dx = read_numbers(file, "sampling_angstrom", 2, 1e-3, 10)
         y, x = read_numbers(file, "origin_angstrom", 2)
         return Reconstruction(
-            phase=phase,
+            phase=Volume(phase, (dy, dx), (y, x)),
             probe=read_array(file, "probe", ("y", "x"), "c").astype(np.complex64, copy=False),
             loss=read_array(file, "loss", ("epochs",)),
             slice_depths=tuple(read_array(file, "slice_depths_angstrom", (len(phase),)).tolist()),
-            sampling=(dy, dx),
-            origin=(y, x),
             energy=read_number(file, "energy_ev"),
             run=_read_run(file),
             config=_read_json(file, "config"),

@@ -16,6 +16,7 @@ from ptychobasis.bases.compressed_file import Compressed
 from ptychobasis.compute.devices import choose_device
 from ptychobasis.compute.memory import peak_memory
 from ptychobasis.core.errors import StudyError
+from ptychobasis.core.volume import Volume
 from ptychobasis.reconstruction.checkpoint import Checkpoint
 from ptychobasis.reconstruction.descent import Descent, State
 from ptychobasis.reconstruction.focus import find_focus
@@ -103,12 +104,10 @@ def _result(data: Compressed, descent: Descent, state: State, seed: int) -> Reco
         wave_pixels=math.prod(layout.window.shape),
     )
     return Reconstruction(
-        phase=state.phase.cpu().numpy(),
+        phase=Volume(state.phase.cpu().numpy(), layout.window.sampling, layout.origin),
         probe=_real_space(state.spectrum),
         loss=np.array(state.losses),
         slice_depths=tuple(settings.slice_depths_angstrom),
-        sampling=layout.window.sampling,
-        origin=layout.origin,
         energy=data.optics.energy,
         run=run,
         config=settings.model_dump(mode="json", exclude={"checkpoint_seconds"}),

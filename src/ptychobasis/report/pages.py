@@ -1,20 +1,24 @@
 """The pages of provenance (from what, with what, how fast) and of the claims."""
 
-import html
 import json
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ptychobasis.reconstruction.result_file import Reconstruction
-from ptychobasis.report.tables import write_html
+from ptychobasis.report.jobs import not_recorded
+from ptychobasis.report.render import text_table, write_page
 from ptychobasis.study.schema import Study
 
 
 def write_provenance(
-    path: str | Path, study: Study, results: Iterable[tuple[str, Reconstruction]], folder: Path
+    path: str | Path,
+    study: Study,
+    results: Iterable[tuple[str, Reconstruction]],
+    jobs: pd.DataFrame,
 ) -> None:
     """Write versions, devices, seeds, seconds and the complete configuration as one page.
 
@@ -22,64 +26,63 @@ def write_provenance(
         path: of the page.
         study: the configuration.
         results: label and reconstruction, looked at one after the other.
-        folder: of the study's results, with Snakemake's benchmark files.
+        jobs: from `ptychobasis.report.jobs.job_table`.
     """
     rows, found = [], set()
     for label, result in results:
         rows.append(_run(label, result))
         found |= set((result.versions or {}).items())
-    runs, versions = (
-        pd.DataFrame(rows),
-        pd.DataFrame(sorted(found), columns=["made with", "version"]),
+    versions = pd.DataFrame(sorted(found), columns=["made with", "version"])
+    shown = jobs.rename(columns=lambda name: name.replace("_mb", " [MB]").replace("_", " "))
+    hours = jobs[["seconds", "processor_seconds"]].sum() / 3600
+    write_page(
+        path,
+        "provenance",
+        "Provenance",
+        versions=text_table(versions, left=True),
+        runs=text_table(pd.DataFrame(rows), ".4g"),
+        count=len(jobs),
+        hours=hours["seconds"],
+        processor_hours=hours["processor_seconds"],
+        missing=not_recorded(jobs),
+        jobs=text_table(shown, ".1f"),
+        configuration=json.dumps(study.model_dump(mode="json"), indent=2),
     )
-    parts = [
-        _section("Software", versions.to_html(index=False, border=0, classes="left")),
-        _section(
-            "Reconstructions", runs.to_html(index=False, border=0, float_format="{:.4g}".format)
-        ),
-        _section("Jobs", _jobs(jobs(folder))),
-        _section("Configuration", _configuration(study)),
-    ]
-    write_html(path, "Provenance", "", "".join(parts))
 
 
 def write_claims(table: pd.DataFrame, path: str | Path, study: str) -> None:
     """Write the table of claims as a page of its own.
 
     Args:
-        table: from `ptychobasis.report.claims.claims.judge`.
+        table: from `ptychobasis.report.claims.claims.table_of_claims`.
         path: of the page.
         study: its name.
     """
-    text = (
-        "<p>Each statement, what was measured, and the criterion that decides; ± is the standard "
-        "deviation over the seeds. A statement holds if its criterion does for every seed, in "
-        "part if for some; undecided if their spread does not tell.</p>"
-    )
-    if table.empty:
-        write_html(path, f"Claims: {study}", "<p>No sweep of this study speaks to one.</p>", "")
-        return
-    shown = pd.DataFrame(
+    rows = [
         {
-            "": table["claim"],
-            "statement": table["statement"],
-            "verdict": table["verdict"],
-            "measured": table["quantity"] + ": " + table.apply(_measured, axis=1),
-            "holds if": table["criterion"],
-            "in detail": table["details"],
-            "figure": table["figure"],
+            "": row["claim"],
+            "statement": row["statement"],
+            "verdict": row["verdict"],
+            "measured": f"{row['quantity']}: {_measured(row)}",
+            "holds if": row["criterion"],
+            "in detail": row["details"],
+            "figure": row["figure"],
         }
-    )
-    html = shown.to_html(index=False, border=0, classes="left", justify="left")
-    write_html(path, f"Claims: {study}", text, f'<div class="left">{html}</div>')
+        for row in table.to_dict("records")
+    ]
+    content = text_table(pd.DataFrame(rows), left=True)
+    write_page(path, "claims", f"Claims: {study}", content=content)
 
 
-def _measured(row: pd.Series) -> str:
+def _measured(row: Mapping[Hashable, Any]) -> str:
     """Mean ± standard deviation for people."""
-    if not np.isfinite(row["mean"]):
+    mean, std = (float(row[name]) for name in ("mean", "std"))
+    if row["verdict"] == "not measured":
+        return "not measured"
+    if not np.isfinite(mean):
         return "none of those tried"
-    spread = f" ± {row['std']:.2g}" if np.isfinite(row["std"]) else ""
-    return f"{row['mean']:.3g}{spread}"
+    spread = f" ± {std:.2g}" if np.isfinite(std) else ""
+    return f"{mean:.3g}{spread}"
 
 
 def _run(label: str, result: Reconstruction) -> dict[str, object]:
@@ -92,46 +95,5 @@ def _run(label: str, result: Reconstruction) -> dict[str, object]:
         "s per epoch": result.run.seconds_per_epoch,
         "patterns per s": result.run.patterns_per_second,
         "peak memory [MB]": result.run.peak_memory_bytes / 1e6,
-        "last loss": result.loss[-1],
+        "last loss": float(result.loss[-1]),
     }
-
-
-def _section(title: str, content: str) -> str:
-    return f"<h2>{title}</h2>{content}"
-
-
-def jobs(folder: Path) -> pd.DataFrame:
-    """Seconds and memory of every job of a study, from Snakemake's benchmarks.
-
-    Returns:
-        job, seconds, processor_seconds (of all threads; on a machine that others use too, this
-        is what the job took) and peak_memory_mb.
-    """
-    rows = []
-    for file in sorted(folder.rglob("benchmarks/**/*.tsv")):
-        run = pd.read_csv(file, sep="\t", na_values="-").iloc[-1]
-        parts = file.relative_to(folder).with_suffix("").parts
-        name = "/".join(part for part in parts if part != "benchmarks")
-        rows.append((name, run["s"], run["cpu_time"], run["max_rss"]))
-    columns = ["job", "seconds", "processor_seconds", "peak_memory_mb"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def _jobs(table: pd.DataFrame) -> str:
-    names = {
-        "processor_seconds": "processor seconds",
-        "peak_memory_mb": "peak memory [MB]",
-    }
-    total = table[["seconds", "processor_seconds"]].sum() / 3600
-    text = (
-        f"<p>{len(table)} jobs, {total['seconds']:.2f} hours one after the other, "
-        f"{total['processor_seconds']:.2f} of them computing.</p>"
-    )
-    return text + table.rename(columns=names).to_html(
-        index=False, border=0, float_format="{:.1f}".format, na_rep="-"
-    )
-
-
-def _configuration(study: Study) -> str:
-    text = json.dumps(study.model_dump(mode="json"), indent=2)
-    return f"<pre>{html.escape(text)}</pre>"

@@ -9,19 +9,12 @@ import pandas as pd
 
 from ptychobasis.bases.compress import reduction
 from ptychobasis.bases.compressed_file import bytes_of_coefficients, read_compressed
+from ptychobasis.core.variant import Variant
 from ptychobasis.data.atomic import atomic
 from ptychobasis.evaluation.probe_error import ProbeError
+from ptychobasis.report.names import reference_name
+from ptychobasis.report.render import text_table, write_page
 from ptychobasis.simulation.noise import CountBytes
-
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
-body {{ font: 15px/1.45 system-ui, sans-serif; margin: 2rem; color: #1c1c1c; }}
-table {{ border-collapse: collapse; }}
-th, td {{ padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #ddd; }}
-thead th {{ border-bottom: 2px solid #555; vertical-align: bottom; }}
-th:first-child, td:first-child, .left td, .left th {{ text-align: left; }}
-</style></head><body><h1>{title}</h1>{text}{table}</body></html>
-"""
 
 _COLUMNS = {
     "sweep": "sweep",
@@ -35,10 +28,12 @@ _COLUMNS = {
     "bytes_per_pattern": "bytes per pattern",
     "unknowns_per_pattern": "unknowns per pattern",
     "knowns_per_unknown_in_band": "knowns per unknown in the band",
-    "reference": "FSC with the reference",
+    "reference": "FSC with {reference}",
     "truth": "FSC with the truth",
     "resolution_half": "resolution at 0.5 [Å]",
     "resolution_143": "resolution at 0.143 [Å]",
+    "scale": "strength",
+    "column_error_pm": "column error [pm]",
     "seconds_per_epoch": "s per epoch",
 }
 _CHOICES = ("store", "dose_electrons_per_angstrom2")  # shown where there is more than one
@@ -60,18 +55,18 @@ _OVER_SEEDS = [
     ("resolution_143", ("", "mean")),
     ("resolution_143", ("_std", "std")),
     ("resolution_143_is_bound", ("", "any")),
+    ("scale", ("", "mean")),
+    ("column_error_pm", ("", "mean")),
     ("seconds_per_epoch", ("", "mean")),
 ]
 
 
-def add_sizes(
-    summary: pd.DataFrame, compressed: Mapping[tuple[str, str], str | Path]
-) -> pd.DataFrame:
+def add_sizes(summary: pd.DataFrame, compressed: Mapping[Variant, str | Path]) -> pd.DataFrame:
     """Add what each variant takes on disk and by how much that is less than the detector.
 
     Args:
-        summary: from `evaluation.evaluate`, with the columns sweep and size.
-        compressed: the compressed file of each (sweep, size).
+        summary: from `ptychobasis.evaluation.compare.evaluate`.
+        compressed: the compressed file of each variant.
 
     Returns:
         `summary` with the columns reduction_percent, bytes_on_disk and bytes_per_pattern.
@@ -111,12 +106,12 @@ def add_storage(
     )
 
 
-def add_probes(summary: pd.DataFrame, errors: Mapping[tuple[str, str], ProbeError]) -> pd.DataFrame:
+def add_probes(summary: pd.DataFrame, errors: Mapping[Variant, ProbeError]) -> pd.DataFrame:
     """Add how each probe differs from the true one, in columns that begin with ``probe_``.
 
     Args:
         summary: with the columns sweep and size.
-        errors: by sweep and size.
+        errors: of each variant.
     """
     rows = [
         {"sweep": sweep, "size": size}
@@ -140,7 +135,7 @@ def overview(summary: pd.DataFrame) -> pd.DataFrame:
     """One row per variant, of the volume: means over the seeds.
 
     Args:
-        summary: from `gather`, or of one seed from `evaluation.evaluate`.
+        summary: from `gather`, or of one seed from `ptychobasis.evaluation.compare.evaluate`.
 
     Returns:
         sweep, size, basis, stored_values, the mean FSC with the reference and with the truth in
@@ -161,6 +156,13 @@ def overview(summary: pd.DataFrame) -> pd.DataFrame:
     return rest.join(pd.DataFrame(scores)).reset_index().sort_values(["basis", "stored_values"])
 
 
+def mean_over_seeds(depth: pd.DataFrame) -> pd.DataFrame:
+    """Means of ``tables/depth.csv`` over the seeds, a row for each pair of slices."""
+    keys = ["sweep", "size", "slice", "true_slice"]
+    table = depth.assign(slice=depth["slice"].astype(int))
+    return table.groupby(keys, as_index=False).mean(numeric_only=True)
+
+
 def read_csv(path: str | Path) -> pd.DataFrame:
     """Read what `write_csv` wrote of an evaluation."""
     return pd.read_csv(path, dtype={"slice": str, "size": str})
@@ -172,9 +174,16 @@ def write_csv(table: pd.DataFrame, path: str | Path) -> None:
         table.to_csv(temporary, index=False, float_format="%.7g")
 
 
-def write_page(summary: pd.DataFrame, path: str | Path) -> None:
-    """Write the overview of a study as a page of its own."""
+def write_overview(summary: pd.DataFrame, path: str | Path, reference: Variant) -> None:
+    """Write the overview of a study as a page of its own.
+
+    Args:
+        summary: from `gather`.
+        path: of the page.
+        reference: what the reconstructions are compared with.
+    """
     table = overview(summary)
+    against = "truth" if "truth" in table else reference_name(summary, reference)
     table["bytes_on_disk"] = table["bytes_on_disk"] / 1e3
     alike = [name for name in _CHOICES if name in table and table[name].nunique(dropna=False) == 1]
     table = table.drop(columns=alike)
@@ -186,37 +195,24 @@ def write_page(summary: pd.DataFrame, path: str | Path) -> None:
         names = [column, f"{column}_std", f"{column}_is_bound"]
         rows = table[names].itertuples(index=False)
         table[column] = [_resolution(*row) for row in rows]
-    table = table[[name for name in _COLUMNS if name in table]].rename(columns=_COLUMNS)
-    text = (
-        "<p>FSC: mean of the Fourier shell correlation of the volume over the band of the "
-        "configuration. The resolution is where the correlation with the truth, or with the "
-        "reference where there is none, falls below the threshold; &lt; where it never does.</p>"
-        f"<p>{_about_seeds(summary)}</p>"
-    )
+    headers = _COLUMNS | {
+        "reference": _COLUMNS["reference"].format(reference=reference_name(summary, reference))
+    }
+    shown = table[[name for name in headers if name in table]].rename(columns=headers)
     formats = {
         "reduction [%]": "{:.4f}".format,
         "electrons per Å²": "{:g}".format,
         "size on disk [kB]": "{:.1f}".format,
         "bytes per pattern": "{:.1f}".format,
+        "column error [pm]": "{:.1f}".format,
     }
-    html = table.to_html(
-        index=False,
-        border=0,
-        float_format="{:.3f}".format,
-        formatters=formats,
-        na_rep="-",
-    )
-    write_html(path, "Quality against numbers per pattern", text, html)
-
-
-def _about_seeds(summary: pd.DataFrame) -> str:
-    """What the numbers of the page are means of."""
-    count = summary["seed"].nunique() if "seed" in summary else 1
-    if count == 1:
-        return "One seed."
-    return (
-        f"Means over {count} seeds, each with phonons, noise, starts and orders of positions of "
-        "its own; ± is the standard deviation of one seed, not the error of the mean."
+    write_page(
+        path,
+        "summary",
+        "Quality against numbers per pattern",
+        against=against,
+        seeds=summary["seed"].nunique() if "seed" in summary else 1,
+        content=text_table(shown, formats=formats),
     )
 
 
@@ -229,9 +225,3 @@ def _resolution(angstrom: float, std: float, is_bound: bool) -> str:
     if not math.isfinite(angstrom):
         return "-"
     return f"{'< ' if is_bound else ''}{angstrom:.2f}{_spread(std, 2)}"
-
-
-def write_html(path: str | Path, title: str, text: str, table: str) -> None:
-    """Write a self-contained page."""
-    with atomic(path) as temporary:
-        temporary.write_text(_PAGE.format(title=title, text=text, table=table), encoding="utf-8")

@@ -1,6 +1,7 @@
 """The average over frozen-phonon configurations, each a data set of its own."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,9 @@ def _mean_truth(members: Sequence[Dataset]) -> Truth | None:
     first = members[0].truth
     if first is None:
         return None
-    total = np.zeros(first.potential.shape)
+    total = np.zeros(first.potential.array.shape)
     for member in members:
         if member.truth is not None:
-            total += member.truth.potential
+            total += member.truth.potential.array
     mean = (total / len(members)).astype(np.float32)
-    return Truth(mean, first.sampling, first.origin, first.slice_thickness)
+    return Truth(replace(first.potential, array=mean), first.slice_thickness)

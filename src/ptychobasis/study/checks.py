@@ -13,6 +13,7 @@ from ase.data import chemical_symbols
 from ptychobasis.bases.kind import BasisKind
 from ptychobasis.bases.registry import BASES, named
 from ptychobasis.core.errors import StudyError, nearest
+from ptychobasis.core.variant import Variant
 from ptychobasis.simulation.settings import Crystal, Substitution
 from ptychobasis.study import comparison_checks as compared
 from ptychobasis.study import geometry_checks as geometric
@@ -244,12 +245,14 @@ def _dose(study: Study, key: str) -> Iterator[str]:
 
 
 def _labels(study: Study) -> Iterator[str]:
-    known = [f"{sweep}/{size}" for sweep, size in study.variants()]
+    known = study.variants()
     asked = {"evaluation.reference": study.evaluation.reference}
     asked |= {f"figures.compare[{i}]": label for i, label in enumerate(study.figures.compare)}
     for key, label in asked.items():
-        if label not in known:
-            yield f"{key} is '{label}'; allowed: {', '.join(known)}{nearest(label, known)}"
+        try:
+            Variant.parse(label, known, key)
+        except StudyError as error:
+            yield str(error)
 
 
 def _slices(study: Study) -> Iterator[str]:
@@ -258,8 +261,7 @@ def _slices(study: Study) -> Iterator[str]:
         if any(above >= below for above, below in pairwise(depths)):
             key = study.owner(name, "slice_depths_angstrom")
             yield f"{key} is {list(depths)}; allowed: ascending depths"
-    labels = (study.evaluation.reference, *study.figures.compare)
-    drawn = {label.partition("/")[0] for label in labels} & set(study.sweeps)
+    drawn = {variant.sweep for variant in (study.reference, *study.compared)}
     count = min((len(study.recon(name).slice_depths_angstrom) for name in drawn), default=1)
     if study.figures.slice > count:
         yield f"figures.slice is {study.figures.slice}; allowed: 1 to {count}, the slices there are"
@@ -284,7 +286,8 @@ def _losses(study: Study) -> Iterator[str]:
 
 _STAGES = (
     (_parts, _files, _names),
-    (_crystal, _elements, _sweeps, _labels, _slices, _losses),
+    (_crystal, _elements, _sweeps, _labels, _losses),
+    (_slices,),
     (idle.repeated, idle.probes, idle.regularisation, idle.motion),
 )
 _LAST = (

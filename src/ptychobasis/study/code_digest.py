@@ -21,6 +21,7 @@ _PACKAGE = Path(__file__).parents[1]
 _NAME = "ptychobasis"
 _REGISTRY = f"{_NAME}.bases.registry"
 _TABLE = "BASES"
+_RENDERER = f"{_NAME}.report.render"
 
 
 def code_digest(script: str | Path, bases: Iterable[str] = ()) -> str:
@@ -34,6 +35,8 @@ def code_digest(script: str | Path, bases: Iterable[str] = ()) -> str:
     parts = {"script": text, **_closure(frozenset(_imported(ast.parse(text))))}
     if _REGISTRY in parts:
         parts |= _registry_parts(frozenset(bases))
+    if _RENDERER in parts:
+        parts |= _templates()
     whole = "\0".join(f"{name}\0{parts[name]}" for name in sorted(parts))
     return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
@@ -47,6 +50,13 @@ def share_package() -> None:
 @cache
 def _graph() -> grimp.ImportGraph:
     return grimp.build_graph(_NAME, cache_dir=None)
+
+
+@cache
+def _templates() -> dict[str, str]:
+    """Templates of pages, by name; no import statement names them."""
+    folder = _PACKAGE / "report" / "templates"
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.html"))}
 
 
 @cache

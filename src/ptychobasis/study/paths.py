@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from ptychobasis.core.errors import StudyError
+from ptychobasis.core.variant import Variant
 from ptychobasis.study.schema import Study
 
 
@@ -21,7 +22,7 @@ class Paths:
         dataset: Diffraction patterns.
         counts: The same with the dose of a sweep.
         doses: Dose [electrons/Å²] by its name in `counts`.
-        variants: All reconstructions, as sweep/size.
+        variants: All reconstructions.
     """
 
     def __init__(self, study: Study) -> None:
@@ -33,7 +34,7 @@ class Paths:
         self.dataset = f"{self.data}/dataset.h5" if given is None else str(given)
         self.counts = f"{self.seed}/counts/{{dose}}.h5"
         self.doses = {f"{dose:.12g}".replace("+", ""): dose for dose in study.doses()}
-        self.variants = [f"{sweep}/{size}" for sweep, size in study.variants()]
+        self.variants = study.variants()
 
     def of_first_seed(self, path: str) -> str:
         """The file of the first seed, which is drawn where one stands for all."""
@@ -44,16 +45,15 @@ class Paths:
         seeds = self._study.seeds
         return [path.replace("{seed}", str(seed)) for path in paths for seed in seeds]
 
-    def compressed(self, variant: str) -> str:
+    def compressed(self, variant: Variant) -> str:
         """What is stored of a variant, with the seed still open; other variants may share it."""
-        sweep, size = variant.split("/")
-        return f"{self.data}/compressed/{self._study.stored_by(sweep, size)}/{size}.h5"
+        return f"{self.data}/compressed/{self._study.stored_by(variant)}.h5"
 
-    def reconstruction(self, variant: str) -> str:
+    def reconstruction(self, variant: Variant) -> str:
         """The reconstruction of a variant, with the seed still open."""
         return f"{self.seed}/reconstructions/{variant}.h5"
 
-    def reconstructions(self, variants: Iterable[str]) -> list[str]:
+    def reconstructions(self, variants: Iterable[Variant]) -> list[str]:
         """Reconstructions of some variants, with the seed still open."""
         return [self.reconstruction(variant) for variant in variants]
 

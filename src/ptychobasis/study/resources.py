@@ -79,7 +79,7 @@ def _peak(study: Study, data: Sizes, job: Job) -> float:
         case "depth":  # the potentials of all seeds
             peak = 200 + (4 * len(study.seeds) + 4) * voxels
         case "evaluate" | "figure_data":  # coefficients are read whole, for their size or masks
-            shown = [tuple(label.split("/")) for label in study.figures.compare]
+            shown = study.compared
             read = study.variants() if job.rule == "evaluate" else shown
             most = max(numbers(study, data, sweep, size) for sweep, size in read)
             peak = 200 + 4 * positions * most + 8 * max(voxels, _object(study, data) / 1e6)

@@ -16,6 +16,7 @@ from ptychobasis.bases.settings import Compression
 from ptychobasis.core.errors import StudyError, nearest
 from ptychobasis.core.optics import Optics
 from ptychobasis.core.section import Dose, Frequency, Section
+from ptychobasis.core.variant import Variant
 from ptychobasis.data.settings import Dataset
 from ptychobasis.evaluation.settings import Evaluation
 from ptychobasis.reconstruction.settings import ReconstructionSettings
@@ -124,10 +125,10 @@ class Study(Section):
             raise StudyError("the scan positions of a ready data set stand in dataset.file itself")
         return scan_grid(self.scan)
 
-    def variants(self) -> list[tuple[str, str]]:
-        """Sweep and size of everything to reconstruct; the size of a sweep without is 'all'."""
+    def variants(self) -> list[Variant]:
+        """Everything to reconstruct; the size of a sweep without sizes is 'all'."""
         return [
-            (name, label)
+            Variant(name, label)
             for name, sweep in self.sweeps.items()
             for label in (map(str, sweep.sizes) if sweep.sizes else ["all"])
         ]
@@ -136,6 +137,17 @@ class Study(Section):
         """The dotted key where `sweep` gets a key of its reconstruction from."""
         own = key in self.sweeps[sweep].reconstruction.model_fields_set
         return f"sweeps.{sweep}.reconstruction.{key}" if own else f"reconstruction.{key}"
+
+    @property
+    def reference(self) -> Variant:
+        """What all are compared with."""
+        return Variant.parse(self.evaluation.reference, self.variants(), "evaluation.reference")
+
+    @property
+    def compared(self) -> list[Variant]:
+        """What is drawn side by side."""
+        known = self.variants()
+        return [Variant.parse(text, known, "figures.compare") for text in self.figures.compare]
 
     def doses(self) -> list[float]:
         """All doses that sweeps ask for [electrons/Å²], ascending."""
@@ -169,10 +181,10 @@ class Study(Section):
             or self.recon(name).probe_defocus_angstrom is not None
         ]
 
-    def drawn_probes(self) -> list[tuple[str, str]]:
+    def drawn_probes(self) -> list[Variant]:
         """Variants whose probe is compared with that of the simulation."""
         wanted = self.probe_sweeps() if self.is_simulated else []
-        return [variant for variant in self.variants() if variant[0] in wanted]
+        return [variant for variant in self.variants() if variant.sweep in wanted]
 
     @property
     def is_simulated(self) -> bool:
@@ -182,7 +194,7 @@ class Study(Section):
     @property
     def resolves_depth(self) -> bool:
         """Whether depths can be told apart: by several slices, and a truth to compare with."""
-        reference = self.recon(self.evaluation.reference.partition("/")[0])
+        reference = self.recon(self.reference.sweep)
         return self.is_simulated and len(reference.slice_depths_angstrom) > 1
 
     @property
@@ -190,14 +202,15 @@ class Study(Section):
         """Whether sweeps differ in bytes: by a dose, or by how their numbers are stored."""
         return bool(self.doses()) or len({sweep.store for sweep in self.sweeps.values()}) > 1
 
-    def stored_by(self, sweep: str, size: str) -> str:
-        """The first sweep that stores the same: those that only reconstruct otherwise share it."""
+    def stored_by(self, variant: Variant) -> Variant:
+        """The first variant that stores the same; those that reconstruct otherwise share it."""
         aside = {"reconstruction", "sizes", "complete_orders"}
-        own = self.sweeps[sweep].model_dump(exclude=aside)
+        own = self.sweeps[variant.sweep].model_dump(exclude=aside)
         return next(
-            name
-            for name, label in self.variants()
-            if label == size and self.sweeps[name].model_dump(exclude=aside) == own
+            other
+            for other in self.variants()
+            if other.size == variant.size
+            and self.sweeps[other.sweep].model_dump(exclude=aside) == own
         )
 
     def recon(self, sweep: str) -> ReconstructionSettings:

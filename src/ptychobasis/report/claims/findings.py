@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ptychobasis.core.variant import Variant
 from ptychobasis.study.schema import Study
 
 
@@ -43,6 +44,9 @@ class Finding:
             do not tell.
         figure: that shows it.
         details: more of what was measured.
+        rests_on: reconstructions that this was measured on; their model has to explain the data.
+        missing: why there is no evidence; empty if there is.
+        doubt: why the evidence does not decide; empty if it may.
     """
 
     claim: str
@@ -53,11 +57,16 @@ class Finding:
     holds: Sequence[bool | None]
     figure: str
     details: str = ""
+    rests_on: Sequence[Variant] = ()
+    missing: str = ""
+    doubt: str = ""
 
     @property
     def verdict(self) -> str:
-        """Holds, holds in part (for some seeds), does not hold, or undecided."""
-        if None in self.holds:
+        """Not measured, undecided, holds, holds in part (for some seeds), or does not hold."""
+        if self.missing or not self.holds:
+            return "not measured"
+        if self.doubt or None in self.holds:
             return "undecided"
         if all(self.holds):
             return "holds"
@@ -66,6 +75,9 @@ class Finding:
     def row(self) -> dict[str, Any]:
         """As a row of the table; ± is the standard deviation over the seeds."""
         known = [value for value in self.values if np.isfinite(value)]
+        if self.missing:
+            known = []
+        why = self.missing or self.doubt
         return {
             "claim": self.claim,
             "statement": self.statement,
@@ -75,7 +87,7 @@ class Finding:
             "seeds": len(self.values),
             "criterion": self.criterion,
             "verdict": self.verdict,
-            "details": self.details,
+            "details": "; ".join(text for text in (why, self.details) if text),
             "figure": self.figure,
         }
 
@@ -118,6 +130,11 @@ def column(rows: pd.DataFrame, name: str, size: str) -> pd.Series:
     return rows[rows["size"] == size].set_index("seed")[name].sort_index()
 
 
+def score(tables: Tables, variant: Variant) -> pd.Series:
+    """Mean FSC of a variant's volume with the truth, by seed."""
+    return column(volume(tables, variant.sweep), "mean_fsc", variant.size)
+
+
 def text_of(values: pd.Series | Sequence[float], form: str = ".3f") -> str:
     """Mean ± standard deviation of what there is."""
     array = np.asarray(values, float)
@@ -136,3 +153,14 @@ def largest_common(study: Study, names: Sequence[str]) -> str:
     """The largest size that all these sweeps have."""
     common = set.intersection(*(set(study.sweeps[name].sizes) for name in names))
     return str(max(common)) if common else ""
+
+
+def surely(values: pd.Series) -> tuple[float, float]:
+    """Mean less and more two standard errors; one seed is sure of nothing."""
+    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.inf
+    return float(values.mean() - 2 * error), float(values.mean() + 2 * error)
+
+
+def decided(surely_so: bool, surely_not: bool) -> bool | None:
+    """None where the seeds differ too much to tell."""
+    return surely_so if surely_so or surely_not else None

@@ -1,6 +1,8 @@
 """Figures 2 and 4: correlation curves, and quality against stored numbers."""
 
 import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import Any
 
@@ -9,27 +11,28 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from ptychobasis.core.arrays import Float, Pair
+from ptychobasis.core.variant import Variant
 from ptychobasis.report.figures.style import line_style, new_figure, panel_letters, pretty
+from ptychobasis.report.names import reference_name, sweep_names
 
-Float = NDArray[np.floating]
 _PER_ROW = 5  # panels side by side
-_SHORT = {"reference": "uncompressed", "truth": "true potential"}
-_AGAINST = {"reference": "the uncompressed reconstruction", "truth": "the true potential"}
+_TRUTH = "the true potential"
 
 
-def draw_fsc(curves: pd.DataFrame, reference: str, band: tuple[float, float]) -> Figure:
+def draw_fsc(curves: pd.DataFrame, sweeps: Sequence[str], reference: Variant, band: Pair) -> Figure:
     """Draw FSC curves of the volume: a column for each sweep, a row for each comparison.
 
     Args:
         curves: from `tables.gather`; means over the seeds are drawn, and bands from the lowest
             to the highest.
-        reference: sweep/size of the reference; it is not drawn against itself.
+        sweeps: to draw.
+        reference: what others are compared with; it is not drawn against itself.
         band: frequencies that the mean is taken over, shaded [1/Å].
     """
-    volume = curves[curves["slice"] == "volume"]
-    rows = [name for name in _AGAINST if (volume["against"] == name).any()]
+    volume = curves[(curves["slice"] == "volume") & curves["sweep"].isin(sweeps)]
+    rows = _comparisons(volume, reference_name(curves, reference))
     panels = _sweep_panels(volume)
     blocks = [panels[i : i + _PER_ROW] for i in range(0, len(panels), _PER_ROW)]
     wide, high = len(blocks[0]), len(rows) * len(blocks)
@@ -48,18 +51,17 @@ def _draw_block(
     grid: Any,
     panels: list[list[str]],
     volume: pd.DataFrame,
-    rows: list[str],
-    reference: str,
+    rows: dict[str, str],
+    reference: Variant,
 ) -> None:
     """Some of the columns, with the numbers that stand for their colours below."""
     for axes in grid[:, len(panels) :].flat:
         axes.set_axis_off()
-    for axes_row, against in zip(grid, rows, strict=True):
+    for axes_row, (against, name) in zip(grid, rows.items(), strict=True):
         for axes, sweeps in zip(axes_row, panels, strict=False):
             part = volume[(volume["against"] == against) & volume["sweep"].isin(sweeps)]
-            hidden = reference if against == "reference" else ""
-            _draw_family(axes, part, hidden)
-        axes_row[0].set_ylabel(f"FSC with the\n{_SHORT[against]}")
+            _draw_family(axes, part, reference if against == "reference" else None)
+        axes_row[0].set_ylabel(f"FSC with\n{fill(name, 22)}")
     for top, axes, sweeps in zip(grid[0], grid[-1], panels, strict=False):
         axes.set_xlabel("spatial frequency [1/Å]")
         axes.tick_params(labelbottom=True)
@@ -71,27 +73,37 @@ def _draw_block(
         top.set_title(fill(", ".join(dict.fromkeys(map(pretty, bases))), 26))
 
 
-def draw_quality(summary: pd.DataFrame, band: tuple[float, float]) -> Figure:
+def _comparisons(volume: pd.DataFrame, reference: str) -> dict[str, str]:
+    """What is compared with, by its name in the table, and what people call it."""
+    names = {"reference": reference, "truth": _TRUTH}
+    return {key: name for key, name in names.items() if (volume["against"] == key).any()}
+
+
+def draw_quality(
+    summary: pd.DataFrame, shown: Sequence[str], reference: Variant, band: Pair
+) -> Figure:
     """Draw the mean FSC of the volume against stored numbers per pattern, all bases.
 
     Args:
         summary: from `tables.gather`; means over the seeds are drawn, and bands from the lowest
             to the highest.
+        shown: sweeps to draw.
+        reference: what others are compared with.
         band: frequencies that the mean is taken over [1/Å].
     """
-    volume = summary[summary["slice"] == "volume"]
-    columns = [name for name in _AGAINST if (volume["against"] == name).any()]
-    sweeps = list(dict.fromkeys(volume["sweep"]))
+    volume = summary[(summary["slice"] == "volume") & summary["sweep"].isin(shown)]
+    columns = _comparisons(volume, reference_name(summary, reference))
+    sweeps, labels = list(dict.fromkeys(volume["sweep"])), sweep_names(volume)
     per_row = 2 * len(columns) + 1
     rows = math.ceil(len(sweeps) / per_row)
     figure = new_figure(3.5 * len(columns) + 0.2, 3.0 + 0.17 * rows)
     panels = figure.subplots(1, len(columns), squeeze=False)[0]
-    for axes, against in zip(panels, columns, strict=True):
+    for axes, (against, name) in zip(panels, columns.items(), strict=True):
         for index, sweep in enumerate(sweeps):
             part = volume[(volume["against"] == against) & (volume["sweep"] == sweep)]
             sizes = part.groupby(["stored_values", "size"])["mean_fsc"].agg(["mean", "min", "max"])
             stored, style = sizes.index.get_level_values("stored_values"), line_style(index)
-            axes.plot(stored, sizes["mean"], markersize=4.5, label=_sweep_label(part, sweep),
+            axes.plot(stored, sizes["mean"], markersize=4.5, label=labels[sweep],
                       **style)  # fmt: skip
             axes.fill_between(stored, sizes["min"], sizes["max"], color=style["color"],
                               alpha=0.2, lw=0)  # fmt: skip
@@ -99,11 +111,11 @@ def draw_quality(summary: pd.DataFrame, band: tuple[float, float]) -> Figure:
             axes.vlines(stored, sizes["min"], sizes["max"], color=style["color"], lw=1)
         axes.set_xscale("log")
         axes.set_xlabel("stored numbers per pattern")
-        axes.set_title(f"against {_AGAINST[against]}")
+        axes.set_title(f"against {name}")
         axes.grid(alpha=0.25, lw=0.5)
     panels[0].set_ylabel(f"mean FSC, {band[0]:g} to {band[1]:g} 1/Å")
-    handles, labels = panels[-1].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=per_row)
+    handles, texts = panels[-1].get_legend_handles_labels()
+    figure.legend(handles, texts, loc="outside lower center", ncols=per_row)
     for letter, axes in zip("ab", panels, strict=False):
         axes.set_title(letter, loc="left", fontweight="bold")
     return figure
@@ -117,15 +129,31 @@ def _sweep_panels(volume: pd.DataFrame) -> list[list[str]]:
     return [*panels, single] if single else panels
 
 
-def _draw_family(axes: Axes, part: pd.DataFrame, hidden: str) -> None:
+def _draw_family(axes: Axes, part: pd.DataFrame, hidden: Variant | None) -> None:
     """One line for each size, in colours that do not depend on what is `hidden`."""
-    families = list(part.groupby(["stored_values", "sweep", "size"], sort=True))
+    families = {
+        Variant(str(sweep), str(size)): (int(str(stored)), curve)
+        for (stored, sweep, size), curve in part.groupby(["stored_values", "sweep", "size"])
+    }
+    labels = _labels({variant: stored for variant, (stored, _) in families.items()})
     shades = mpl.colormaps["viridis"](np.linspace(0, 0.88, max(len(families), 2)))
-    for ((stored, sweep, size), curve), shade in zip(families, shades, strict=False):
-        if f"{sweep}/{size}" != hidden:
+    for (variant, (_, curve)), shade in zip(families.items(), shades, strict=False):
+        if variant != hidden:
             q, seeds = _on_shells_of_first(curve)
-            axes.plot(q, seeds.mean(0), color=shade, label=f"{stored}")
+            axes.plot(q, seeds.mean(0), color=shade, label=labels[variant])
             axes.fill_between(q, seeds.min(0), seeds.max(0), color=shade, alpha=0.25, lw=0)
+
+
+def _labels(stored: Mapping[Variant, int]) -> dict[Variant, str]:
+    """Stored numbers, and what tells variants with equally many apart."""
+    counts = Counter(stored.values())
+    one_sweep = len({variant.sweep for variant in stored}) == 1
+    return {
+        variant: str(count)
+        if counts[count] == 1
+        else f"{count} ({variant.size if one_sweep else variant})"
+        for variant, count in stored.items()
+    }
 
 
 def _on_shells_of_first(curve: pd.DataFrame) -> tuple[Float, Float]:
@@ -139,15 +167,9 @@ def _on_shells_of_first(curve: pd.DataFrame) -> tuple[Float, Float]:
     return q, np.stack([np.interp(q, part["q_per_angstrom"], part["fsc"]) for part in seeds])
 
 
-def _frame(axes: Axes, band: tuple[float, float]) -> None:
+def _frame(axes: Axes, band: Pair) -> None:
     axes.axvspan(*band, color="0.5", alpha=0.08, lw=0)
     for threshold in (0.5, 0.143):
         axes.axhline(threshold, color="0.5", lw=0.6, ls=":")
     axes.set_xlim(0, band[1] * 1.15)
     axes.set_ylim(-0.1, 1.03)
-
-
-def _sweep_label(part: pd.DataFrame, sweep: str) -> str:
-    basis = str(part["basis"].iloc[0])
-    name = pretty(basis)
-    return name if sweep in (basis, "uncompressed") else f"{sweep} ({name})"

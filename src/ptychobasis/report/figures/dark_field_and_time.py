@@ -8,32 +8,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from ptychobasis.report.claims.findings import differences
+from ptychobasis.report.claims.drawn import DrawnClaims
 from ptychobasis.report.figures.style import line_style, new_figure
-from ptychobasis.study.schema import Study
+
+_KINDS = ("none", "donut", "bins", "pixels")  # of masks in the dark field
 
 
-def draw_claims(study: Study, summary: pd.DataFrame) -> Figure:
-    """Draw, with bars from the lowest to the highest seed, all that the study has sweeps for.
+def draw_claims(drawn: DrawnClaims) -> Figure:
+    """Draw, with bars from the lowest to the highest seed, all that there is to compare.
 
     Args:
-        study: the configuration.
-        summary: ``tables/summary.csv`` of all seeds.
+        drawn: from `ptychobasis.report.claims.drawn.drawn_claims`.
     """
-    rows = summary[summary["slice"] == "volume"]
-    rows = rows[rows["against"] == ("truth" if "truth" in set(rows["against"]) else "reference")]
-    keys = {name: differences(study, name) for name in study.sweeps}
-    zernike = [name for name, sweep in study.sweeps.items() if sweep.basis == "zernike"]
-    masked = [name for name in zernike if set(keys[name]) <= {"dark_field"}]
-    epochs = [name for name in zernike if set(keys[name]) <= {"epochs"}]
-    timed = [name for name in study.sweeps if set(keys[name]) <= {"dark_field"}]
-    parts = (
-        (masked, lambda axes, part: _draw_masks(axes, part, study)),
-        (epochs, _draw_epochs),
-        (timed, lambda axes, part: _draw_seconds(axes, part, study)),
-    )
-    # one sweep alone is nothing to compare
-    asked = [(rows[rows["sweep"].isin(names)], draw) for names, draw in parts if len(names) > 1]
+    parts = ((drawn.masked, _draw_masks), (drawn.lengths, _draw_epochs),
+             (drawn.timed, _draw_seconds))  # fmt: skip
+    asked = [(rows, draw) for rows, draw in parts if len(rows)]
     figure = new_figure(3.0 * max(1, len(asked)), 2.8)
     panels = figure.subplots(1, len(asked), squeeze=False)[0] if asked else []
     for letter, axes, (part, draw) in zip("abc", panels, asked, strict=False):
@@ -51,14 +40,13 @@ def _bars(axes: Axes, x: float, values: pd.Series, index: int, label: str = "") 
     axes.errorbar(x, mean, spread, lw=1, label=label or None, ms=4.5, **line_style(index))
 
 
-def _draw_masks(axes: Axes, rows: pd.DataFrame, study: Study) -> None:
+def _draw_masks(axes: Axes, rows: pd.DataFrame) -> None:
     """Quality of the known probe with and without masks in the dark field."""
-    rows = rows.assign(kind=[study.recon(name).dark_field for name in rows["sweep"]])
-    common = [size for size, part in rows.groupby("size") if part["kind"].nunique() > 1]
+    common = [size for size, part in rows.groupby("size") if part["dark_field"].nunique() > 1]
     rows = rows[rows["size"].isin(common)]
-    kinds = [kind for kind in ("none", "donut", "bins", "pixels") if kind in set(rows["kind"])]
+    kinds = [kind for kind in _KINDS if kind in set(rows["dark_field"])]
     for index, kind in enumerate(kinds):
-        _bars(axes, index, rows[rows["kind"] == kind]["mean_fsc"], index)
+        _bars(axes, index, rows[rows["dark_field"] == kind]["mean_fsc"], index)
     axes.set_xticks(range(len(kinds)), kinds)
     axes.set_xlabel("dark field forced to zero")
     axes.set_ylabel("mean FSC, known probe")
@@ -84,10 +72,10 @@ def _draw_epochs(axes: Axes, rows: pd.DataFrame) -> None:
     axes.set_ylabel("mean FSC")
 
 
-def _draw_seconds(axes: Axes, rows: pd.DataFrame, study: Study) -> None:
+def _draw_seconds(axes: Axes, rows: pd.DataFrame) -> None:
     """Time of an epoch against what is stored, by what is done with the dark field."""
-    for index, kind in enumerate(("none", "donut", "bins", "pixels")):
-        chosen = rows[[study.recon(name).dark_field == kind for name in rows["sweep"]]]
+    for index, kind in enumerate(_KINDS):
+        chosen = rows[rows["dark_field"] == kind]
         chosen = chosen[chosen["basis"].isin(("zernike", "binning"))]
         for number, (stored, part) in enumerate(chosen.groupby("stored_values")):
             _bars(

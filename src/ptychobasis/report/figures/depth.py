@@ -8,36 +8,45 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from ptychobasis.evaluation.compare import Measure
-from ptychobasis.evaluation.depth import in_band, own_part
-from ptychobasis.evaluation.field import Picture
+from ptychobasis.core.variant import Variant
+from ptychobasis.core.volume import Volume
+from ptychobasis.evaluation.depth import in_band, unshared
+from ptychobasis.evaluation.settings import Evaluation
+from ptychobasis.evaluation.window import scan_window
 from ptychobasis.report.figures.style import bare, new_figure, scale_bar
 
 _COLOURS = "RdBu_r"
 
 
-def own_picture(picture: Picture, measure: Measure) -> Picture:
-    """What the slices of a picture do not share, within the band of the evaluation."""
-    return replace(picture, phase=own_part(in_band(picture.phase, picture.sampling, measure)))
+def unshared_volume(field: Volume, positions: ArrayLike, settings: Evaluation) -> Volume:
+    """What the slices of a field do not share, as it is compared.
+
+    Args:
+        field: Phase inside the bounding box of the scan [rad].
+        positions: ``(..., 2)`` scan positions as (y, x) [Å].
+        settings: Band and apodisation.
+    """
+    window = scan_window(field, positions, settings.apodisation_angstrom)
+    return replace(field, array=unshared(in_band(field, window, settings.band_per_angstrom)))
 
 
 def draw_depth(
     table: pd.DataFrame,
-    pictures: Mapping[str, tuple[str, Picture]],
-    true: Picture,
+    pictures: Mapping[Variant, tuple[str, Volume]],
+    true: Volume,
     depths: Sequence[float],
 ) -> Figure:
     """Draw a row for each reconstruction, and the truth below.
 
     Args:
         table: from `depth.depth_table`.
-        pictures: title and `own_picture` of each row, by sweep/size.
-        true: the `own_picture` of the true potential.
+        pictures: title and `unshared_volume` of each row.
+        true: the `unshared_volume` of the true potential.
         depths: of the slices [Å].
     """
-    left, right, bottom, top = true.extent
+    left, right, bottom, top = true.edges
     height, aspect = 1.3, (bottom - top) / (right - left)
     figure = new_figure(
         height * (1 + len(depths) / aspect) + 1.6, height * (len(pictures) + 1) + 0.6
@@ -47,10 +56,9 @@ def draw_depth(
         len(pictures) + 1, len(depths) + 1, squeeze=False,
         gridspec_kw={"width_ratios": [1.0] + [1 / aspect] * len(depths)},
     )  # fmt: skip
-    limit = float(np.percentile(np.abs(true.phase), 99.7))
-    label = table["sweep"] + "/" + table["size"]
-    for row, (name, (title, picture)) in zip(grid, pictures.items(), strict=False):
-        rows = table[label == name]
+    limit = float(np.percentile(np.abs(true.array), 99.7))
+    for row, (variant, (title, picture)) in zip(grid, pictures.items(), strict=False):
+        rows = table[(table["sweep"] == variant.sweep) & (table["size"] == variant.size)]
         _draw_matrix(row[0], _matrix(rows, len(depths)))
         row[0].set_xlabel(f"true slice (± {rows['share_error'].max():.2f})")
         row[0].set_ylabel(f"{title}\n\nslice")
@@ -60,7 +68,7 @@ def draw_depth(
     grid[-1, 1].set_ylabel("true\npotential")
     grid[0, 0].set_title("share")
     for axes, depth in zip(grid[0, 1:], depths, strict=True):
-        axes.set_title(f"own part, {depth:g} Å")
+        axes.set_title(f"not shared, {depth:g} Å")
     scale_bar(grid[0, 1], 5, "5 Å", "black")
     figure.colorbar(image, ax=grid, label="phase [rad]", shrink=0.6, aspect=30, extend="both")
     return figure
@@ -84,11 +92,11 @@ def _draw_matrix(axes: Axes, matrix: NDArray[np.float64]) -> None:
     axes.set_yticks(ticks, [str(i + 1) for i in ticks])
 
 
-def _draw_slices(row: Iterable[Axes], picture: Picture, limit: float) -> AxesImage:
-    for axes, phase in zip(row, picture.phase, strict=True):
+def _draw_slices(row: Iterable[Axes], picture: Volume, limit: float) -> AxesImage:
+    for axes, phase in zip(row, picture.array, strict=True):
         bare(axes)
         image = axes.imshow(
-            phase, cmap=_COLOURS, vmin=-limit, vmax=limit, extent=picture.extent,
+            phase, cmap=_COLOURS, vmin=-limit, vmax=limit, extent=picture.edges,
             interpolation="bicubic",
         )  # fmt: skip
     return image

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ptychobasis.bases.basis import Basis
 from ptychobasis.core.optics import Optics
+from ptychobasis.core.variant import Variant
 from ptychobasis.report.figures.style import (
     COLOURS,
     bare,
@@ -20,19 +21,20 @@ from ptychobasis.report.figures.style import (
     pretty,
     scale_bar,
 )
+from ptychobasis.report.names import titles
 
 Float = NDArray[np.floating]
 _MOST_MASKS = 36
 _FIELD = 1.35  # half-width of the pictures in radii of the disc
 
 
-def draw_masks(pattern: Float, optics: Optics, bases: Mapping[str, Basis]) -> Figure:
+def draw_masks(pattern: Float, optics: Optics, bases: Mapping[Variant, Basis]) -> Figure:
     """Draw a pattern, the masks of the first basis, its coefficients, and what all keep.
 
     Args:
         pattern: ``(y, x)``, fractions of the beam.
         optics: geometry of the detector.
-        bases: the bases to show, by the label of their reconstruction.
+        bases: the bases to show.
     """
     figure = new_figure(7.2, 4.9)
     rows = figure.add_gridspec(2, 1, height_ratios=[1.25, 1])
@@ -46,9 +48,9 @@ def draw_masks(pattern: Float, optics: Optics, bases: Mapping[str, Basis]) -> Fi
     kept = bottom.subplots(1, len(bases) + 1)
     peak = float(pattern[field].max())
     _draw_kept(kept[0], pattern[field], peak, f"recorded\n{pattern.size} numbers")
-    for axes, basis in zip(kept[1:], bases.values(), strict=True):
-        title = f"{pretty(basis.name)}\n{basis.size} numbers"
-        _draw_kept(axes, _projection(basis, pattern)[field], peak, title)
+    names = titles({variant: (basis.name, basis.size) for variant, basis in bases.items()})
+    for axes, (variant, basis) in zip(kept[1:], bases.items(), strict=True):
+        _draw_kept(axes, _projection(basis, pattern)[field], peak, names[variant])
     for letter, axes in zip("abc", (left, middle, right), strict=True):
         title = axes.get_title()
         axes.set_title("")

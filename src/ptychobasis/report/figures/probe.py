@@ -1,6 +1,6 @@
 """Figure 7: probes that were optimised with the object, beside the true one."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,27 +18,25 @@ _SHOWN = 6.0  # [Å] to either side
 _RADII = 2.5  # of the aperture to either side
 
 
-def draw_probes(results: Mapping[str, Reconstruction], optics: Optics) -> Figure:
+def draw_probes(results: Sequence[tuple[str, Reconstruction]], optics: Optics) -> Figure:
     """Draw the modulus of each probe in real space, above, and of its spectrum, below.
 
     Args:
-        results: reconstructions by the title of their column.
+        results: title and reconstruction of each column.
         optics: of the true probe, which is the first column.
     """
-    first = next(iter(results.values()))
-    grid = Grid((first.probe.shape[0], first.probe.shape[1]), first.sampling)
-    columns = {"true": (true_probe(grid, optics), grid.sampling, "")}
-    for title, result in results.items():
-        error = compare_probes(result.probe, result.sampling, optics)
+    first = results[0][1]
+    grid = Grid((first.probe.shape[0], first.probe.shape[1]), first.phase.sampling)
+    columns = [("true", true_probe(grid, optics), grid.sampling, "")]
+    for title, result in results:
+        error = compare_probes(result.probe, result.phase.sampling, optics)
         text = f"{100 * error.outside:.1f} % outside\ndistance {error.distance:.2f}\n"
         text += f"focus {error.defocus:+.1f} Å"
-        columns[title] = (result.probe, result.sampling, text)
+        columns.append((title, result.probe, result.phase.sampling, text))
     figure = new_figure(1.35 * len(columns), 3.3)
     panels = figure.subplots(2, len(columns), squeeze=False)
-    brightest = np.abs(columns["true"][0]).max()
-    for (title, (probe, sampling, text)), (above, below) in zip(
-        columns.items(), panels.T, strict=True
-    ):
+    brightest = np.abs(columns[0][1]).max()
+    for (title, probe, sampling, text), (above, below) in zip(columns, panels.T, strict=True):
         above.set_title(title, fontsize=8)
         _draw_wave(above, np.abs(probe) / brightest, sampling)
         _draw_spectrum(below, probe, sampling, optics.aperture)

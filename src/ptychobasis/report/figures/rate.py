@@ -9,16 +9,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ptychobasis.core.arrays import Pair
+from ptychobasis.core.variant import Variant
 from ptychobasis.report.figures.style import new_figure, pretty
+from ptychobasis.report.names import reference_name
 
 _MARKERS = {"float32": "o", "float16": "s", "int8": "^"}
 _COUNTS = {"lossless_bytes_per_pattern": ("P", "counts, lossless"),
            "raw_bytes_per_pattern": ("X", "counts, raw")}  # fmt: skip
 _DOSE = "dose_electrons_per_angstrom2"
-_AGAINST = {"truth": "true potential", "reference": "uncompressed"}
 
 
-def draw_rate(summary: pd.DataFrame, band: tuple[float, float]) -> Figure:
+def draw_rate(summary: pd.DataFrame, reference: Variant, band: Pair) -> Figure:
     """Draw the mean FSC of the volume against bytes per pattern: a panel for each basis.
 
     Colours are doses, markers how numbers are stored; lines join the sizes of a sweep, bars reach
@@ -27,10 +29,12 @@ def draw_rate(summary: pd.DataFrame, band: tuple[float, float]) -> Figure:
 
     Args:
         summary: from `tables.gather`.
+        reference: what is compared with where there is no truth.
         band: frequencies that the mean is taken over [1/Å].
     """
     volume = summary[summary["slice"] == "volume"]
-    against = next(name for name in _AGAINST if (volume["against"] == name).any())
+    names = {"truth": "the true potential", "reference": reference_name(summary, reference)}
+    against = next(name for name in names if (volume["against"] == name).any())
     points = _points(volume[volume["against"] == against])
     shades, bases = _shades(points[_DOSE]), list(dict.fromkeys(points["basis"]))
     figure = new_figure(2.5 * len(bases) + 1.7, 3.1)
@@ -44,7 +48,7 @@ def draw_rate(summary: pd.DataFrame, band: tuple[float, float]) -> Figure:
         axes.set_title(pretty(basis))
         axes.set_title(letter, loc="left", fontweight="bold")
         axes.grid(alpha=0.25, lw=0.5)
-    grid[0].set_ylabel(f"mean FSC with the {_AGAINST[against]},\n{band[0]:g} to {band[1]:g} 1/Å")
+    grid[0].set_ylabel(f"mean FSC with {names[against]},\n{band[0]:g} to {band[1]:g} 1/Å")
     figure.legend(handles=_legend(points, shades), loc="outside right upper")
     return figure
 

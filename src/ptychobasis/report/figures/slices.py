@@ -1,6 +1,6 @@
 """Figure 3: one slice of several reconstructions, with sections of all slices beside."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,20 +8,22 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
-from ptychobasis.evaluation.field import Picture
+from ptychobasis.core.volume import Volume
 from ptychobasis.report.figures.style import bare, label_panel, new_figure, panel_letters, scale_bar
 
 
-def draw_slices(pictures: Mapping[str, Picture], depths: tuple[float, ...], index: int) -> Figure:
-    """Draw slice `index` of each picture large, and a section of every slice beside it.
+def draw_slices(
+    pictures: Sequence[tuple[str, Volume]], depths: tuple[float, ...], index: int
+) -> Figure:
+    """Draw slice `index` of each volume large, and a section of every slice beside it.
 
     Args:
-        pictures: by the title of their row.
+        pictures: title and phase [rad] of each row.
         depths: of the slices [Å].
         index: of the large slice, from 0.
     """
-    count, section = len(depths), _section(next(iter(pictures.values())))
-    aspect = _aspect(next(iter(pictures.values())))
+    count, section = len(depths), _section(pictures[0][1])
+    aspect = _aspect(pictures[0][1])
     height = 1.55
     width = height / aspect + count * height + 1.6
     figure = new_figure(width, height * len(pictures) + 0.6)
@@ -30,10 +32,10 @@ def draw_slices(pictures: Mapping[str, Picture], depths: tuple[float, ...], inde
     grid = figure.subplots(
         len(pictures), count + 1, squeeze=False, gridspec_kw={"width_ratios": ratios}
     )
-    top = max(float(np.percentile(p.phase[index], 99.7)) for p in pictures.values())
+    top = max(float(np.percentile(p.array[index], 99.7)) for _, p in pictures)
     letters = panel_letters()
     image = None
-    for row, (title, picture) in zip(grid, pictures.items(), strict=True):
+    for row, (title, picture) in zip(grid, pictures, strict=True):
         image = _show(row[0], picture, index, top)
         row[0].set_ylabel(title)
         y, x, size = section
@@ -54,21 +56,21 @@ def draw_slices(pictures: Mapping[str, Picture], depths: tuple[float, ...], inde
     return figure
 
 
-def _show(axes: Axes, picture: Picture, index: int, top: float) -> AxesImage:
+def _show(axes: Axes, picture: Volume, index: int, top: float) -> AxesImage:
     bare(axes)
     return axes.imshow(
-        picture.phase[index], cmap="inferno", vmin=0, vmax=top, extent=picture.extent,
+        picture.array[index], cmap="inferno", vmin=0, vmax=top, extent=picture.edges,
         interpolation="bicubic",
     )  # fmt: skip
 
 
-def _aspect(picture: Picture) -> float:
-    left, right, bottom, top = picture.extent
+def _aspect(picture: Volume) -> float:
+    left, right, bottom, top = picture.edges
     return (bottom - top) / (right - left)
 
 
-def _section(picture: Picture) -> tuple[float, float, float]:
+def _section(picture: Volume) -> tuple[float, float, float]:
     """Corner (y, x) and edge [Å] of a square in the middle: 10 Å, or 0.6 of the field."""
-    left, right, bottom, top = picture.extent
+    left, right, bottom, top = picture.edges
     size = min(10.0, 0.6 * min(right - left, bottom - top))
     return (top + bottom - size) / 2, (left + right - size) / 2, size
