@@ -7,6 +7,7 @@ from .bases.direct import make_basis as make_basis
 from .core.errors import StudyError as StudyError
 from .core.grid import Grid as Grid
 from .core.optics import Optics as Optics
+from .core.volume import Volume as Volume
 from .data.dataset import Dataset as Dataset
 from .data.dataset import Truth as Truth
 from .data.dataset import read_dataset as read_dataset

@@ -121,7 +121,7 @@ def test_masks_of_any_length_and_angle_make_the_same_reconstruction(
 
     def phase_of(basis: Basis) -> NDArray[np.float32]:
         stored = Compressed(basis.forward(patterns), positions, basis, OPTICS)
-        return np.asarray(reconstruct(stored, settings, 1, CPU).phase)
+        return np.asarray(reconstruct(stored, settings, 1, CPU).phase, np.float32)
 
     expected = phase_of(build_basis("zernike", Request(OPTICS, 15)))
     found = phase_of(own(tmp_path / "mixed.npy", mixed(zernike(), 1)))

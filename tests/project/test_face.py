@@ -69,8 +69,7 @@ def test_in_python_as_in_the_study(seed_1: Path) -> None:
     expected = pb.read_reconstruction(seed_1 / "reconstructions/zernike/6.h5")
     np.testing.assert_array_equal(found.phase, expected.phase)
     reference = pb.read_reconstruction(seed_1 / "reconstructions/uncompressed/all.h5")
-    keys = pb.load_study("config/test.yaml").evaluation
-    rows = pb.compare_reconstructions(found, dataset, reference, keys).summary
+    rows = pb.compare_reconstructions(found, dataset, reference, (0.15, 1.2), 1.0).summary
     made = read_csv(seed_1 / "tables/summary.csv")
     made = made[(made["sweep"] == "zernike") & (made["size"] == "6")]
     np.testing.assert_allclose(rows["mean_fsc"], made["mean_fsc"], rtol=1e-6)

@@ -217,7 +217,7 @@ def test_masks_are_drawn_as_they_were_given() -> None:
     given = plain.as_given()
     assert np.abs(plain.masks() - given.masks()).max() > 0.01
     found, expected = (
-        images(draw_masks(pattern(), OPTICS, {Variant("a", "10"): each})) for each in (plain, given)
+        images(draw_masks(pattern(), OPTICS, {REFERENCE: each})) for each in (plain, given)
     )
     np.testing.assert_array_equal(found[1], expected[1])
     assert set(np.unique(np.round(found[1][np.isfinite(found[1])], 5))) == {-1, 1}

@@ -1,5 +1,6 @@
 """Comparison for Python programs: one call, with the defaults of a study."""
 
+from ptychobasis.core.arrays import Pair
 from ptychobasis.core.variant import Variant
 from ptychobasis.data.dataset import Dataset
 from ptychobasis.evaluation.compare import Comparison, evaluate
@@ -11,7 +12,8 @@ def compare_reconstructions(
     recon: Reconstruction,
     dataset: Dataset,
     reference: Reconstruction | None = None,
-    settings: Evaluation | None = None,
+    band: Pair = (0.15, 1.23),
+    apodisation: float = 2.0,
 ) -> Comparison:
     """Correlate a reconstruction with another one and with the truth, slice by slice.
 
@@ -20,7 +22,8 @@ def compare_reconstructions(
         dataset: Data set that it was made from. Its scan tells which field is compared; the
             true potential is compared too where the data set holds it.
         reference: Reconstruction with the same slices; None compares with the truth alone.
-        settings: Band and soft edge; None takes 0.15 to 1.23 1/Å and 2 Å.
+        band: Frequencies from, to over which the correlation is averaged [1/Å].
+        apodisation: Width of the soft edge of the compared field [Å].
 
     Returns:
         Curves and their means, as tables.
@@ -29,5 +32,7 @@ def compare_reconstructions(
         StudyError: There is nothing to compare with, or the fields do not fit one another.
     """
     variant = Variant(recon.run.basis, str(recon.run.stored_values))
-    chosen = settings or Evaluation(reference="pixels/all", band_per_angstrom=(0.15, 1.23))
-    return evaluate(recon, variant, dataset.positions, chosen, reference, dataset.truth)
+    settings = Evaluation(
+        reference=str(variant), band_per_angstrom=band, apodisation_angstrom=apodisation
+    )
+    return evaluate(recon, variant, dataset.positions, settings, reference, dataset.truth)
