@@ -1,7 +1,7 @@
 """One epoch of a reconstruction (forward, adjoint, update) against the time of its FFTs alone.
 
 The FFTs are those of the engine: the same plans of FFTW, the same chunks, one thread, as many
-as the epoch makes, 4 S - 1 for each pattern and S slices; in turn with the epoch. Waves and
+as the epoch makes, 4 S - 1 for each pattern and S steps; in turn with the epoch. Waves and
 patterns have the same pixels here; the data are 36 Zernike coefficients.
 """
 
@@ -63,14 +63,14 @@ def _row(pixels: int, side: int, settings: ReconstructionSettings) -> dict[str, 
     data = synthetic(pixels, side, window=35.0 if pixels > 64 else 17.5)
     descent = Descent(prepare(data, settings, torch.device("cpu")), settings)
     state, forward = descent.start(0), descent.objective.forward
-    slices, count = forward.slices, side**2
+    steps, count = len(forward.steps.depths), side**2
     descent.epoch(state)  # makes the buffers
     buffers = max(forward._buffers.values(), key=lambda each: len(each.wave))
     chunk = len(buffers.wave)
 
     def ffts() -> None:
         for _ in range(math.ceil(count / chunk)):
-            for _ in range(2 * slices - 1):
+            for _ in range(2 * steps - 1):
                 buffers.forward_wave()
                 buffers.inverse_wave()
             buffers.forward_wave()
@@ -80,7 +80,7 @@ def _row(pixels: int, side: int, settings: ReconstructionSettings) -> dict[str, 
     fft_s *= count / (math.ceil(count / chunk) * chunk)
     return {
         "grid_px": pixels,
-        "slices": slices,
+        "slices": forward.slices,
         "batch": settings.batch,
         "chunk": chunk,
         "positions": count,

@@ -23,6 +23,7 @@ from ptychobasis.core.optics import Optics
 from ptychobasis.data.dataset import read_dataset, write_dataset
 from ptychobasis.forward.layout import lay_out_scan
 from ptychobasis.forward.multislice import Multislice
+from ptychobasis.forward.steps import one_step_each
 from ptychobasis.forward.waves import probe_spectrum
 from ptychobasis.reconstruction.losses import CoefficientLoss
 from ptychobasis.reconstruction.run import reconstruct
@@ -82,7 +83,7 @@ def scan() -> tuple[Float, Float]:
     )
     smooth = np.fft.ifft2(np.fft.fft2(noise) * np.exp(-6 * k2)).real
     phase = torch.as_tensor(0.5 * (smooth - smooth.min()) / np.ptp(smooth))
-    model = Multislice(layout, OPTICS.wavelength, [15.0], dtype=torch.float64)
+    model = Multislice(layout, OPTICS.wavelength, one_step_each((0.0, 15.0)), dtype=torch.float64)
     spectrum = model.wave(probe_spectrum(OPTICS.detector, OPTICS))
     patterns = model.intensities(phase, spectrum, np.arange(len(positions))).numpy()
     return np.fft.fftshift(patterns, axes=(1, 2)), positions

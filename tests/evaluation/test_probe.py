@@ -17,6 +17,7 @@ from ptychobasis.core.variant import Variant
 from ptychobasis.evaluation.probe_error import ProbeError, compare_probes
 from ptychobasis.forward.layout import lay_out_scan
 from ptychobasis.forward.multislice import Multislice
+from ptychobasis.forward.steps import one_step_each
 from ptychobasis.forward.waves import crop_probe, probe_spectrum, within_aperture
 from ptychobasis.reconstruction.focus import find_defocus
 from ptychobasis.reconstruction.grids import forward_grids
@@ -55,7 +56,7 @@ def data() -> Compressed:
     k2 = k2 + np.square(np.fft.fftfreq(layout.shape[1], 0.31))
     smooth = np.fft.ifft2(np.fft.fft2(noise) * np.exp(-6 * k2)).real
     phase = torch.as_tensor(0.5 * (smooth - smooth.min()) / np.ptp(smooth))
-    model = Multislice(layout, OPTICS.wavelength, [20.0], dtype=torch.float64)
+    model = Multislice(layout, OPTICS.wavelength, one_step_each((0.0, 20.0)), dtype=torch.float64)
     spectrum = model.wave(probe_spectrum(DETECTOR, OPTICS))
     patterns = model.intensities(phase, spectrum, np.arange(len(positions))).numpy()
     basis = build_basis("zernike", Request(OPTICS, 21))

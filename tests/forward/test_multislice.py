@@ -16,6 +16,7 @@ from ptychobasis.forward import multislice as engine
 from ptychobasis.forward.fft import plan_fft
 from ptychobasis.forward.layout import lay_out_scan
 from ptychobasis.forward.multislice import Multislice
+from ptychobasis.forward.steps import one_step_each
 from ptychobasis.forward.waves import probe_spectrum
 
 OPTICS = optics((24, 20), (0.5, 0.4), defocus=8.0)
@@ -28,7 +29,13 @@ DETECTORS = [None, (24, 20), (36, 25)]
 def make(distances: list[float], **keys: Any) -> tuple[Multislice, torch.Tensor, torch.Tensor]:
     """A model in double precision, a random phase and the spectrum of the probe."""
     layout = lay_out_scan(GRID, POSITIONS.reshape(-1, 2))
-    model = Multislice(layout, OPTICS.wavelength, distances, dtype=torch.float64, **keys)
+    model = Multislice(
+        layout,
+        OPTICS.wavelength,
+        one_step_each(np.cumsum([0.0, *distances]).tolist()),
+        dtype=torch.float64,
+        **keys,
+    )
     generator = torch.Generator().manual_seed(len(distances))
     shape = (len(distances) + 1, *layout.shape)
     phase = torch.rand(shape, generator=generator, dtype=torch.float64)
@@ -95,7 +102,9 @@ def test_the_gradient_of_the_probe_is_autograds(
 def test_the_gradient_is_the_slope(detector: tuple[int, int] | None) -> None:
     small = Grid((6, 8), (0.7, 0.5))
     layout = lay_out_scan(small, POSITIONS.reshape(-1, 2))
-    model = Multislice(layout, OPTICS.wavelength, [11.0, 9.0], detector, torch.float64)
+    model = Multislice(
+        layout, OPTICS.wavelength, one_step_each((0.0, 11.0, 20.0)), detector, torch.float64
+    )
     spectrum = model.wave(probe_spectrum(small, replace(OPTICS, detector=small)))
     phase = torch.rand((3, *layout.shape), dtype=torch.float64).requires_grad_()
     value = differentiable(model, spectrum, BATCH, square_loss)

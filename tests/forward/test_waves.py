@@ -1,21 +1,20 @@
 """The forward model against abTEM and closed forms, in double precision."""
 
 from dataclasses import replace
-from typing import Any
 
-import abtem
 import numpy as np
 import pytest
 import torch
 from ase import Atoms
 from numpy.typing import NDArray
 from shared import optics as make_optics
+from witness import abtem_scan
 
-from ptychobasis.core.electrons import interaction_constant
 from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
 from ptychobasis.forward.layout import ScanLayout, lay_out_scan, shift_ramps
 from ptychobasis.forward.multislice import Multislice
+from ptychobasis.forward.steps import one_step_each
 from ptychobasis.forward.waves import crop_probe, probe_spectrum, propagator
 
 OPTICS = make_optics((48, 40), (0.25, 0.2))
@@ -27,7 +26,12 @@ def model(
     distances: list[float], positions: NDArray[np.float64] = POSITIONS, grid: Grid = GRID
 ) -> Multislice:
     layout = lay_out_scan(grid, positions)
-    return Multislice(layout, OPTICS.wavelength, distances, dtype=torch.float64)
+    return Multislice(
+        layout,
+        OPTICS.wavelength,
+        one_step_each(np.cumsum([0.0, *distances]).tolist()),
+        dtype=torch.float64,
+    )
 
 
 def spectrum(forward: Multislice, optics: Optics = OPTICS) -> torch.Tensor:
@@ -153,40 +157,10 @@ def test_patterns_agree_with_abtem(defocus: float) -> None:
     cell = (GRID.extent[1], GRID.extent[0], 12.0)
     atoms = Atoms("CNO", [(3.1, 4.0, 1), (4.9, 7.2, 5.0), (3.9, 5.1, 9.0)], cell=cell, pbc=True)
     optics = replace(OPTICS, defocus=defocus)
-    places = np.array([[6.0, 4.0], [5.3, 4.41]])
-    with abtem.config.set({"precision": "float64"}):
-        potential = abtem.Potential(atoms, gpts=GRID.shape[::-1], slice_thickness=3.0)
-        built: Any = potential.build(lazy=False)
-        # what abTEM's antialiasing would cut must not be there: compare the physics alone
-        layers = _smooth(built.array)
-        built.array[:] = layers
-        probe = abtem.Probe(
-            energy=60e3, semiangle_cutoff=30.0, defocus=defocus, soft=True,
-            extent=GRID.extent[::-1], gpts=GRID.shape[::-1],
-        )  # fmt: skip
-        scan = abtem.CustomScan(places[:, ::-1])
-        waves: Any = probe.multislice(built, scan=scan, lazy=False)
-    far_field = abs(np.fft.fft2(waves.array)) ** 2
-    expected = (far_field / far_field.sum(axis=(1, 2), keepdims=True)).transpose(0, 2, 1)
-
-    layout = ScanLayout(
-        window=GRID,
-        shape=GRID.shape,
-        origin=(0.0, 0.0),
-        starts=np.zeros((2, 2), np.int64),
-        offsets=places - np.array(GRID.shape) // 2 * np.array(GRID.sampling),
-    )
-    distances = [3.0] * (len(layers) - 1)
-    forward = Multislice(layout, optics.wavelength, distances, dtype=torch.float64)
-    phase = interaction_constant(60e3) * layers.transpose(0, 2, 1)
-    found = patterns(forward, torch.as_tensor(phase.copy()), optics).numpy()
+    phase, expected, layout = abtem_scan(atoms, optics, np.array([[6.0, 4.0], [5.3, 4.41]]), 3.0)
+    depths = (3.0 * np.arange(len(phase))).tolist()
+    forward = Multislice(layout, optics.wavelength, one_step_each(depths), dtype=torch.float64)
+    found = patterns(forward, torch.as_tensor(phase), optics).numpy()
     error = abs(found - expected).sum() / expected.sum()
     print(f"disagreement with abTEM: {error:.1e} of the intensity")
     assert error < 1e-7
-
-
-def _smooth(layers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Low-pass the potential so that no wave reaches abTEM's antialiasing limit."""
-    k = [np.fft.fftfreq(n, d) for n, d in zip(GRID.shape[::-1], GRID.sampling[::-1], strict=True)]
-    soft = np.exp(-((k[0][:, None] ** 2 + k[1][None, :] ** 2) / 0.35**2))
-    return np.fft.ifft2(np.fft.fft2(layers) * soft).real

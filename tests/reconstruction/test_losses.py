@@ -18,6 +18,7 @@ from ptychobasis.core.grid import Grid, centred_slices
 from ptychobasis.core.optics import Optics
 from ptychobasis.forward.layout import lay_out_scan
 from ptychobasis.forward.multislice import Multislice
+from ptychobasis.forward.steps import one_step_each
 from ptychobasis.forward.waves import probe_spectrum
 from ptychobasis.reconstruction.losses import CoefficientLoss, LossKind
 
@@ -248,7 +249,7 @@ def through_multislice(
 ) -> tuple[Callable[[torch.Tensor], torch.Tensor], torch.Tensor]:
     """Loss of an object of two slices at two positions, and where to differentiate it."""
     layout = lay_out_scan(TINY.detector, np.array([[0.0, 0.0], [0.3, 0.6]]))
-    model = Multislice(layout, TINY.wavelength, [11.0], dtype=torch.float64)
+    model = Multislice(layout, TINY.wavelength, one_step_each((0.0, 11.0)), dtype=torch.float64)
     basis = make(name, TINY)
     stored = basis.forward(random_patterns(2, shape=TINY.detector.shape) / 72)
     loss = double(CoefficientLoss(basis, stored, TINY.detector.shape, kind, make_dark(dark, basis)))

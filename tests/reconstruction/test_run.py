@@ -17,6 +17,7 @@ from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
 from ptychobasis.forward.layout import lay_out_scan
 from ptychobasis.forward.multislice import Multislice
+from ptychobasis.forward.steps import one_step_each, propagation_steps
 from ptychobasis.forward.waves import probe_spectrum
 from ptychobasis.reconstruction import objective as module
 from ptychobasis.reconstruction.descent import Descent
@@ -60,7 +61,7 @@ def sample() -> Sample:
     for s, cy, cx, height in ((0, 1.2, 2.3, 0.5), (0, 4.1, 3.9, 0.8), (1, 2.6, 4.6, 0.6),
                               (1, 4.4, 1.1, 0.7)):  # fmt: skip
         phase[s] += height * np.exp(-((rows[:, None] - cy) ** 2 + (columns - cx) ** 2) / 0.4)
-    model = Multislice(layout, OPTICS.wavelength, [15.0], dtype=torch.float64)
+    model = Multislice(layout, OPTICS.wavelength, one_step_each((0.0, 15.0)), dtype=torch.float64)
     spectrum = model.wave(probe_spectrum(DETECTOR, OPTICS))
     found = model.intensities(torch.as_tensor(phase), spectrum, np.arange(36)).numpy()
     return Sample(phase, np.fft.fftshift(found, axes=(1, 2)), positions)
@@ -188,3 +189,33 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(True)
     assert choose_device("auto").type == choose_device("auto", gpus=1).type == "cuda"
     assert choose_device("auto", gpus=0).type == "cpu"
+
+
+def test_finer_steps_explain_a_thick_sample_better() -> None:
+    """The true object of two slices that act all along their slabs, put into the model."""
+    optics = Optics(60e3, 0.03, 0.0, DETECTOR)
+    settings = SETTINGS.model_copy(update={"slice_depths_angstrom": (20.0, 60.0)})
+    positions = np.stack(np.meshgrid([0.0, 1.1, 2.2], [0.0, 1.1, 2.2]), -1).reshape(-1, 2)
+    layout = lay_out_scan(DETECTOR, positions)
+    y, x = np.indices(layout.shape)
+    middle = (y - layout.shape[0] / 2) ** 2 + (x - layout.shape[1] / 2) ** 2
+    phase = torch.as_tensor(np.stack([1.0, 0.6])[:, None, None] * np.exp(-middle / 6.0))
+    steps = propagation_steps(settings.slice_depths_angstrom, optics, 2.0)
+    model = Multislice(layout, optics.wavelength, steps, dtype=torch.float64)
+    spectrum = model.wave(probe_spectrum(DETECTOR, optics))
+    patterns = np.fft.fftshift(model.intensities(phase, spectrum, np.arange(9)).numpy(), (1, 2))
+    basis = build_basis("pixels", Request(optics, 0))
+    data = Compressed(basis.forward(patterns), positions, basis, optics)
+
+    def misfit(step: float | str | None) -> tuple[int, float]:
+        keys = settings.model_copy(update={"propagation_step_angstrom": step})
+        objective = prepare(data, keys, torch.device("cpu"))
+        found = objective.gradients(
+            phase.to(objective.forward.real), objective.spectrum(), np.arange(9), probe=False
+        )
+        return len(objective.forward.steps.depths), found.loss
+
+    counts, losses = zip(*map(misfit, (None, "auto", 8.0, 2.0)), strict=True)
+    assert counts == (2, 6, 10, 40)
+    assert losses[0] > 10 * losses[1] > 20 * losses[2] > 0
+    assert losses[3] < 1e-3 * losses[2]

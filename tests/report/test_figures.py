@@ -34,6 +34,7 @@ from ptychobasis.evaluation.field import true_phase
 from ptychobasis.evaluation.settings import Evaluation
 from ptychobasis.forward.layout import lay_out_scan
 from ptychobasis.forward.multislice import Multislice
+from ptychobasis.forward.steps import one_step_each
 from ptychobasis.forward.waves import probe_spectrum
 from ptychobasis.reconstruction.result_file import Reconstruction, Run
 from ptychobasis.report.figures import style as figures
@@ -66,7 +67,7 @@ def _coarse_and_without_warnings(monkeypatch: pytest.MonkeyPatch) -> Iterator[No
 def pattern(optics: Optics = OPTICS) -> NDArray[np.float64]:
     """A centred pattern of a random weak object of two slices."""
     layout = lay_out_scan(optics.detector, np.zeros((1, 2)))
-    model = Multislice(layout, optics.wavelength, [12.0], dtype=torch.float64)
+    model = Multislice(layout, optics.wavelength, one_step_each((0.0, 12.0)), dtype=torch.float64)
     generator = torch.Generator().manual_seed(0)
     phase = torch.rand((2, *layout.shape), generator=generator, dtype=torch.float64)
     spectrum = model.wave(probe_spectrum(optics.detector, optics))

@@ -20,6 +20,7 @@ from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
 from ptychobasis.forward.layout import lay_out_scan
 from ptychobasis.forward.multislice import Multislice
+from ptychobasis.forward.steps import one_step_each
 from ptychobasis.forward.waves import probe_spectrum
 from ptychobasis.simulation.abtem_scan import (
     _probe,
@@ -163,7 +164,9 @@ def test_reconstructions_model_agrees_with_the_simulation() -> None:
     layout = lay_out_scan(WINDOW, positions)
     y, x = np.rint(np.array(layout.origin) / SAMPLING).astype(int)
     layers = projected_layers(potential)[:, y : y + layout.shape[0], x : x + layout.shape[1]]
-    model = Multislice(layout, fine.wavelength, [2.0] * 4, dtype=torch.float64)
+    model = Multislice(
+        layout, fine.wavelength, one_step_each((0.0, 2.0, 4.0, 6.0, 8.0)), dtype=torch.float64
+    )
     phase = torch.as_tensor(layers * interaction_constant(60e3)).double()
     wave = model.wave(probe_spectrum(WINDOW, fine))
     cut = tuple(

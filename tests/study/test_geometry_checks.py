@@ -17,6 +17,7 @@ from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
 from ptychobasis.core.volume import Volume
 from ptychobasis.data.dataset import Truth
+from ptychobasis.study import geometry_checks
 from ptychobasis.study.geometry import cell_size, geometry
 from ptychobasis.study.load import load_study
 from ptychobasis.study.probe_extent import diameter, share_outside
@@ -245,6 +246,15 @@ def test_a_truth_that_is_too_coarse_limits_the_band(tmp_path: Path) -> None:
     truth = Truth(Volume(np.zeros((40, 8, 8), np.float32), (0.45, 0.45), (0.0, 0.0)), 3.0)
     file = measured(tmp_path / "mine.h5", truth=truth)
     assert "allowed: up to 1.111 1/Å" in refusal(of_file(file))
+
+
+def test_a_wave_does_not_take_any_number_of_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The slabs of the default study are 15.3, 30.7, 30.7 and 15.3 Å thick."""
+    monkeypatch.setattr(geometry_checks, "MOST_STEPS", 48)
+    load_study(small(**{"reconstruction.propagation_step_angstrom": 2}))
+    message = refusal(small(**{"reconstruction.propagation_step_angstrom": 1}))
+    assert "reconstruction.propagation_step_angstrom is 1.0, which makes 94 steps" in message
+    assert "allowed: up to 48 steps" in message
 
 
 def test_thick_samples_and_large_ones_are_refused() -> None:

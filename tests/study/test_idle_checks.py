@@ -58,6 +58,7 @@ LIMITS: list[tuple[str, Any, Any, str]] = [
         "allowed: 'auto' or 2 whole numbers from 8 to 4096 or null (did you mean 'auto'?)",
     ),
     ("reconstruction.model_pixels", [128, 128], [128, 7], "'auto' or 2 whole numbers from 8"),
+    ("reconstruction.propagation_step_angstrom", 1, 0.9, "1 to 200"),
 ]
 
 
@@ -77,6 +78,15 @@ def test_smoothness_along_the_beam_asks_for_several_slices() -> None:
     keys |= {"reconstruction.slice_depths_angstrom": [0], "figures.slice": 1}
     assert "reconstruction.smoothness_along_beam is 0.1 for the only slice" in refusal(
         changed(keys)
+    )
+
+
+def test_steps_of_a_length_ask_for_several_slices() -> None:
+    load_study(changed({"reconstruction.propagation_step_angstrom": 15}))
+    keys: dict[str, Any] = {"reconstruction.slice_depths_angstrom": [0], "figures.slice": 1}
+    load_study(changed(keys | {"reconstruction.propagation_step_angstrom": "auto"}))
+    assert "reconstruction.propagation_step_angstrom is 15 for the only slice" in refusal(
+        changed(keys | {"reconstruction.propagation_step_angstrom": 15})
     )
 
 

@@ -100,6 +100,8 @@ ZERNIKE, PIXELS = ("zernike", "36"), ("uncompressed", "all")
         ({"detector": {"pixels": [250, 250]}}, "figure_data", (), "memory"),
         ({"reconstruction": DEPTHS}, "reconstruct", ZERNIKE, "memory"),
         ({"reconstruction": DEPTHS | {"epochs": 400}}, "reconstruct", ZERNIKE, "seconds"),
+        ({"reconstruction": {"propagation_step_angstrom": 2}}, "reconstruct", ZERNIKE, "memory"),
+        ({"reconstruction": {"propagation_step_angstrom": 5}}, "reconstruct", ZERNIKE, "seconds"),
         ({"reconstruction": {"epochs": 400, "batch": 4}}, "reconstruct", ZERNIKE, "seconds"),
         ({"simulation": {"batch": 64}}, "simulate_phonon", (), "memory"),
         ({"simulation": {"sampling_angstrom": 0.07}}, "simulate_phonon", (), "memory seconds"),

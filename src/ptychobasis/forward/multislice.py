@@ -1,16 +1,18 @@
 """The forward model and its adjoint, computed in chunks that stay in the processor's cache.
 
-For slices s = 1..S with transmission t_s = exp(iφ_s) and Fresnel propagators P_s,
+For steps s = 1..S with transmission t_s = exp(iφ_s) and Fresnel propagators P_s,
 
     e_s = t_s ψ_s,    ψ_{s+1} = F⁻¹ P_s F e_s,    I = |F e_S|²,
 
 where ψ_1 is the probe at the scan position (Cowley and Moodie 1957; Kirkland 2020, ch. 6).
-The adjoint is written by hand. It begins with χ_S = F⁻¹ (2 ∂L/∂I · F e_S) at the last slice:
+A slice that acts in m steps gives each of them 1/m of its phase, see `steps`.
+The adjoint is written by hand. It begins with χ_S = F⁻¹ (2 ∂L/∂I · F e_S) at the last step:
 
     ∂L/∂φ_s = Im(χ_s e_s*),    χ_{s-1} = F⁻¹ P_{s-1}* F (t_s* χ_s),
 
-With the ramp R of the scan position, the probe is ψ_1 = F⁻¹ (R A). The gradient by its spectrum A
-is 2 ∂L/∂A* = Σ R* F (t_1* χ_1), summed over the positions.
+With the ramp R of the scan position and the propagator P_0 from the entrance surface to the first
+step, the probe is ψ_1 = F⁻¹ (P_0 R A). The gradient by its spectrum A at the entrance surface is
+2 ∂L/∂A* = Σ P_0* R* F (t_1* χ_1), summed over the positions.
 
 The code carries the conjugate of the adjoint, so that neither waves nor propagators need to be
 conjugated: χ_{s-1}* = F P_{s-1} F⁻¹ (t_s χ_s*), because F⁻¹ x* = (F x)* without factors.
@@ -31,6 +33,7 @@ from ptychobasis.core.errors import StudyError
 from ptychobasis.forward.fft import Transform, plan_fft
 from ptychobasis.forward.kernels import intensity, transmit, transmit_back, weigh
 from ptychobasis.forward.layout import ScanLayout, shift_ramps
+from ptychobasis.forward.steps import Steps
 from ptychobasis.forward.waves import propagator
 
 log = logging.getLogger(__name__)
@@ -69,15 +72,15 @@ class _Buffers:
     """Waves of one chunk and the transforms planned for them.
 
     Attributes:
-        wave: Wave between slices, then the adjoint, ``(n, y, x)``.
-        exits: Wave behind each slice, ``(slices, n, y, x)``.
+        wave: Wave between steps, then the adjoint, ``(n, y, x)``.
+        exits: Wave behind each step, ``(steps, n, y, x)``.
         far: Far field, ``(n, ky, kx)``; `wave` itself if both have the same pixels.
     """
 
-    def __init__(self, count: int, slices: int, window: tuple[int, int],
+    def __init__(self, count: int, steps: int, window: tuple[int, int],
                  detector: tuple[int, int], like: torch.Tensor) -> None:  # fmt: skip
         self.wave = like.new_zeros((count, *window))
-        self.exits = like.new_zeros((slices, count, *window))
+        self.exits = like.new_zeros((steps, count, *window))
         self.forward = [plan_fft(exit_wave, self.wave) for exit_wave in self.exits]
         self.forward_wave = plan_fft(self.wave, self.wave)
         self.inverse_wave = plan_fft(self.wave, self.wave, inverse=True)
@@ -111,7 +114,7 @@ class Multislice:
     Args:
         layout: Object and the windows of the scan positions.
         wavelength: Wavelength of the electrons [Å].
-        distances: Distances between neighbouring slices [Å], one fewer than there are slices.
+        steps: Depths at which the slices act. The wave starts at the entrance surface.
         detector: Pixels (y, x) of the patterns, at least those of the window, to which the last
             transform is padded; None takes the window's.
         dtype: Real type of the phase, ``torch.float32`` or ``torch.float64``.
@@ -124,7 +127,7 @@ class Multislice:
         self,
         layout: ScanLayout,
         wavelength: float,
-        distances: list[float],
+        steps: Steps,
         detector: tuple[int, int] | None = None,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
@@ -132,13 +135,20 @@ class Multislice:
     ) -> None:
         self.layout, self.device = layout, torch.device(device)
         self.real, self.complex = dtype, dtype.to_complex()
-        self.slices, self.detector = len(distances) + 1, detector or layout.window.shape
+        self.steps, self.detector = steps, detector or layout.window.shape
+        self.slices = steps.slices[-1] + 1
         self.threads = threads if self.device.type == "cpu" else 1
         pixels = math.prod(layout.window.shape)
-        stack = [propagator(layout.window, wavelength, distance) for distance in distances]
-        self._propagators = self.wave(
-            np.array(stack).reshape(len(stack), *layout.window.shape) / pixels
-        )
+        self._propagators = [
+            self.wave(propagator(layout.window, wavelength, distance) / pixels)
+            for distance in np.diff(steps.depths)
+        ]
+        self._entrance = None  # a first step at the surface needs no propagation
+        if steps.depths[0] > 0:
+            self._entrance = self.wave(propagator(layout.window, wavelength, steps.depths[0]))
+        # steps of each slice, (slices, 1, 1)
+        self._shares = torch.as_tensor(np.bincount(steps.slices)).to(self.device, dtype)
+        self._shares = self._shares[:, None, None]
         # orthonormal transforms: one factor for the probe's, one for the far field's
         self._probe_factor = 1 / math.sqrt(pixels * math.prod(self.detector))
         self._ramps = tuple(self.wave(ramp) for ramp in shift_ramps(layout))
@@ -164,7 +174,7 @@ class Multislice:
         """
 
         def work() -> torch.Tensor:
-            transmission = torch.complex(torch.cos(phase), torch.sin(phase))
+            transmission = self._transmission(phase)
             patterns = []
             for chunk in self._chunks(batch):
                 buffers = self._prepared(0, len(chunk))
@@ -207,7 +217,7 @@ class Multislice:
         probe: bool,
     ) -> Gradients:
         """Do `loss_and_gradient` in chunks of the present size."""
-        transmission = torch.complex(torch.cos(phase), torch.sin(phase))
+        transmission = self._transmission(phase)
         chunks = self._chunks(batch)
         shares = [chunks[i :: self.threads] for i in range(self.threads)]
         for i, share in enumerate(shares):
@@ -228,7 +238,7 @@ class Multislice:
                 if of_probe is not None:
                     of_probe += self._to_probe(buffers, chunk)
                 total += float(value.detach())
-            return Gradients(total, gradient, of_probe)
+            return Gradients(total, gradient.div_(self._shares), of_probe)
 
         if self.threads == 1:
             return work(0)
@@ -237,6 +247,11 @@ class Multislice:
         for other in others:
             first = first.plus(other)
         return first
+
+    def _transmission(self, phase: torch.Tensor) -> torch.Tensor:
+        """Transmission of each slice in one of its steps, ``(slices, y, x)``."""
+        part = phase / self._shares
+        return torch.complex(torch.cos(part), torch.sin(part))
 
     def _as_memory_allows(self, batch: NDArray[np.int64], work: Callable[[], Result]) -> Result:
         """Do the work, again and in chunks half as large whenever a GPU runs out of memory."""
@@ -268,7 +283,7 @@ class Multislice:
         count = self.threads
         if self.device.type == "cpu":
             element = torch.empty((), dtype=self.complex).element_size()
-            waves = (self.slices + 1) * math.prod(self.layout.window.shape)
+            waves = (len(self.steps.depths) + 1) * math.prod(self.layout.window.shape)
             waves += 2 * math.prod(self.detector)
             count = max(count, round(len(batch) * waves * element / _CHUNK_BYTES))
         if self._largest_chunk is not None:
@@ -282,25 +297,25 @@ class Multislice:
             if self.device.type != "cpu":
                 self._buffers.clear()  # chunks differ by one position; one set fills the memory
             with remembered_plans():
-                like = self._propagators
                 self._buffers[key] = _Buffers(
-                    count, self.slices, self.layout.window.shape, self.detector, like
-                )
+                    count, len(self.steps.depths), self.layout.window.shape, self.detector,
+                    self._ramps[0],
+                )  # fmt: skip
         return self._buffers[key]
 
     def _forward(
         self, buffers: _Buffers, transmission: torch.Tensor, spectrum: torch.Tensor,
         chunk: NDArray[np.int64],
     ) -> None:  # fmt: skip
-        """Compute the waves behind each slice and in the far field."""
+        """Compute the waves behind each step and in the far field."""
         wave, starts = buffers.wave, self.layout.starts[chunk]
         rows, columns = (ramp[torch.as_tensor(chunk)] for ramp in self._ramps)
-        torch.mul(spectrum * self._probe_factor, rows[:, :, None], out=wave)
+        torch.mul(self._to_first(spectrum), rows[:, :, None], out=wave)
         wave.mul_(columns[:, None, :])
         buffers.inverse_wave()
-        for s in range(self.slices):
-            transmit(wave, transmission[s], starts, buffers.exits[s])
-            if s < self.slices - 1:
+        for s, owner in enumerate(self.steps.slices):
+            transmit(wave, transmission[owner], starts, buffers.exits[s])
+            if s < len(self._propagators):
                 buffers.forward[s]()
                 wave.mul_(self._propagators[s])
                 buffers.inverse_wave()
@@ -310,12 +325,12 @@ class Multislice:
         self, buffers: _Buffers, transmission: torch.Tensor, slope: torch.Tensor,
         gradient: torch.Tensor, chunk: NDArray[np.int64],
     ) -> None:  # fmt: skip
-        """Add ∂L/∂φ of the chunk to ``(slices, y, x)``."""
+        """Add the sum of ∂L/∂φ over the steps of each slice to ``(slices, y, x)``."""
         wave, starts = buffers.wave, self.layout.starts[chunk]
         weigh(buffers.far, slope)
         buffers.from_far_field()
-        for s in range(self.slices - 1, -1, -1):
-            transmit_back(wave, buffers.exits[s], transmission[s], starts, gradient[s])
+        for s, owner in reversed(list(enumerate(self.steps.slices))):
+            transmit_back(wave, buffers.exits[s], transmission[owner], starts, gradient[owner])
             if s > 0:
                 buffers.inverse_wave()
                 wave.mul_(self._propagators[s - 1])
@@ -326,4 +341,10 @@ class Multislice:
         buffers.inverse_wave()
         rows, columns = (ramp[torch.as_tensor(chunk)] for ramp in self._ramps)
         total = torch.einsum("nyx,ny,nx->yx", buffers.wave, rows, columns)
-        return self._probe_factor * total.conj().resolve_conj()
+        # everything here is a conjugate, so that P_0 stands for P_0*
+        return self._to_first(total).conj().resolve_conj()
+
+    def _to_first(self, spectrum: torch.Tensor) -> torch.Tensor:
+        """Propagate a spectrum ``(y, x)`` to the first step, with the factor of the transforms."""
+        spectrum = spectrum * self._probe_factor
+        return spectrum if self._entrance is None else spectrum * self._entrance

@@ -16,6 +16,7 @@ from ptychobasis.core.errors import StudyError
 from ptychobasis.core.fft_size import fast_even_size
 from ptychobasis.core.grid import Grid, centred_slices
 from ptychobasis.core.optics import Optics
+from ptychobasis.forward.steps import propagation_steps
 from ptychobasis.forward.waves import probe_spectrum, propagator
 from ptychobasis.reconstruction.settings import ReconstructionSettings
 
@@ -48,6 +49,8 @@ def forward_grids(data: Compressed, settings: ReconstructionSettings) -> tuple[G
         return detector, detector
     if settings.window_angstrom == "auto":
         depths = settings.slice_depths_angstrom
+        steps = propagation_steps(depths, data.optics, settings.propagation_step_angstrom)
+        depths = (*depths, steps.depths[-1])
         shape = max(smallest_window(each, detector, depths) for each in _foci(data, settings))
     else:
         shape = _pixels_of(detector, settings.window_angstrom)
@@ -106,7 +109,7 @@ def smallest_window(optics: Optics, detector: Grid, depths: tuple[float, ...]) -
     Args:
         optics: Optics of the probe.
         detector: Grid of the patterns, which is the largest window.
-        depths: Depths of the slices [Å].
+        depths: Depths below the entrance surface that the waves reach [Å].
     """
     spectrum = probe_spectrum(detector, optics)
     waves = (

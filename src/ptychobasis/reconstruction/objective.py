@@ -13,6 +13,7 @@ from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
 from ptychobasis.forward.layout import lay_out_scan
 from ptychobasis.forward.multislice import Gradients, Multislice
+from ptychobasis.forward.steps import propagation_steps
 from ptychobasis.forward.waves import crop_probe, probe_spectrum, within_aperture
 from ptychobasis.reconstruction.counting import count, illumination
 from ptychobasis.reconstruction.grids import forward_grids, start_optics
@@ -119,10 +120,10 @@ def prepare(
     """
     detector, window = forward_grids(data, settings)
     layout, depths = lay_out_scan(window, data.positions), settings.slice_depths_angstrom
+    steps = propagation_steps(depths, data.optics, settings.propagation_step_angstrom)
     forward = Multislice(
-        layout, data.optics.wavelength, np.diff(depths).tolist(), detector.shape, device=device,
-        threads=threads,
-    )  # fmt: skip
+        layout, data.optics.wavelength, steps, detector.shape, device=device, threads=threads
+    )
     log.info(
         "patterns of %d x %d pixels, waves of %d x %d pixels over %.3g x %.3g Å",
         *detector.shape, *window.shape, *window.extent,

@@ -17,13 +17,13 @@ at which an l1 penalty leaves next to nothing (Friedman, Hastie and Tibshirani, 
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from ptychobasis.core.grid import Grid
+from ptychobasis.forward.steps import slab_borders
 from ptychobasis.forward.waves import squared_frequencies
 from ptychobasis.reconstruction.settings import ReconstructionSettings
 
@@ -95,9 +95,8 @@ def beam_penalty(depths: tuple[float, ...]) -> NDArray[np.float64]:
     """Matrix M of the penalty ½ φᵀMφ = ½ Σ_s (f_{s+1} - f_s)² between neighbouring slices.
 
     f_s is the phase of slice s, divided by its thickness in units of the mean thickness. A slice
-    stands for the part of the sample that is nearest to its depth. Of slices at 0, 10 and 20 Å the
-    first and the last are half as thick as the middle one. The sample is taken to end as far below
-    the last slice as it begins above the first.
+    stands for the slab that is nearest to its depth, see `slab_borders`. Of slices at 0, 10 and
+    20 Å the first and the last are half as thick as the middle one.
 
     Args:
         depths: Depths of the slices, ascending, ``(slices,)`` [Å].
@@ -105,8 +104,7 @@ def beam_penalty(depths: tuple[float, ...]) -> NDArray[np.float64]:
     Returns:
         The matrix ``(slices, slices)``; zero for one slice.
     """
-    borders = [0.0, *((a + b) / 2 for a, b in pairwise(depths)), depths[0] + depths[-1]]
-    widths = np.diff(borders)
+    widths = np.diff(slab_borders(depths))
     if len(depths) == 1:
         return np.zeros((1, 1))
     differences = np.diff(np.diag(widths.mean() / widths), axis=0)

@@ -16,6 +16,7 @@ from ptychobasis.core.section import (
     Side,
 )
 
+Propagation = Annotated[float, Field(ge=1, le=200)]
 Weight = Annotated[float, Field(ge=0, le=1000)]
 
 
@@ -26,6 +27,8 @@ class ReconstructionSettings(Section):
         0.0,
     )
     """Depths of the slices below the entrance surface, ascending [Å]."""
+    propagation_step_angstrom: Literal["auto"] | Propagation | None = None
+    """Longest step [Å] in which the slab of a slice acts; auto: 0.28 λ/α²; null: one per slice."""
     model_pixels: Literal["auto"] | Side | None = "auto"
     """Pixels (y, x) of the model's patterns; auto: those that the sample scatters to; null: all."""
     window_angstrom: Literal["auto"] | Lengths | None = "auto"

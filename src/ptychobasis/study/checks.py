@@ -300,6 +300,7 @@ _STAGES = (
 )
 _LAST = (
     (geometric.detector, geometric.simulation, geometric.block, compared.slices),
+    (geometric.steps,),
     (geometric.probe, geometric.aberrations, compared.bands, compared.field),
     (compared.bases,),
 )

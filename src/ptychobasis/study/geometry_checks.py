@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from ptychobasis.forward.steps import MOST_STEPS, Steps, propagation_steps
 from ptychobasis.reconstruction.grids import APERTURES, pixels_reaching
 from ptychobasis.simulation.geometry import needed_size
 from ptychobasis.simulation.settings import Aberrations
@@ -71,12 +72,33 @@ def detector(study: Study, found: Geometry) -> Iterator[str]:
                 )
 
 
+def steps(study: Study, found: Geometry) -> Iterator[str]:
+    """A wave does not take more steps through an object than memory and time allow."""
+    for name in study.sweeps:
+        keys, count = study.recon(name), len(_steps(study, name, found).depths)
+        if count > MOST_STEPS:
+            step = keys.propagation_step_angstrom
+            yield (
+                f"{study.owner(name, 'propagation_step_angstrom')} is {step}, which makes {count} "
+                f"steps through the object of sweeps.{name}; allowed: up to {MOST_STEPS} steps"
+            )
+
+
+def _steps(study: Study, name: str, found: Geometry) -> Steps:
+    """Steps of a sweep's waves through the object."""
+    keys = study.recon(name)
+    return propagation_steps(
+        keys.slice_depths_angstrom, found.optics, keys.propagation_step_angstrom
+    )
+
+
 def probe(study: Study, found: Geometry) -> Iterator[str]:
     """The probe stays in its window, and neighbouring positions overlap."""
     optics, extent = found.optics, found.optics.detector.extent
     for name in study.sweeps:
         keys = study.recon(name)
-        bottom = max(found.thickness or 0.0, *keys.slice_depths_angstrom)
+        below = _steps(study, name, found).depths[-1]
+        bottom = max(found.thickness or 0.0, *keys.slice_depths_angstrom, below)
         focus, key = keys.probe_defocus_angstrom, study.owner(name, "probe_defocus_angstrom")
         if focus is None:
             focus, key = optics.defocus, where(study, "microscope.defocus_angstrom")
@@ -123,8 +145,9 @@ def aberrations(study: Study, found: Geometry) -> Iterator[str]:
 
 
 def _overlap(study: Study, found: Geometry) -> Iterator[str]:
-    deepest = max(max(study.recon(name).slice_depths_angstrom) for name in study.sweeps)
-    bottom = max(found.thickness or 0.0, deepest)
+    deepest = [max(study.recon(name).slice_depths_angstrom) for name in study.sweeps]
+    deepest += [_steps(study, name, found).depths[-1] for name in study.sweeps]
+    bottom = max(found.thickness or 0.0, *deepest)
     focus = found.optics.defocus
     wide = diameter(found.optics, max(abs(focus), abs(focus - bottom)))
     for axis, name in enumerate(AXES):

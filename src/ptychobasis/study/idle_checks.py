@@ -35,6 +35,13 @@ def regularisation(study: Study) -> Iterator[str]:
                 f"{study.owner(name, 'smoothness_along_beam')} is {keys.smoothness_along_beam:g} "
                 f"for the only slice of sweeps.{name}; allowed: 0, or several slice_depths_angstrom"
             )
+        step = keys.propagation_step_angstrom
+        if isinstance(step, float) and len(keys.slice_depths_angstrom) == 1:
+            yield (
+                f"{study.owner(name, 'propagation_step_angstrom')} is {step:g} for the only slice "
+                f"of sweeps.{name}, which acts once at its own depth; allowed: auto, null, or "
+                "several slice_depths_angstrom"
+            )
         own = sweep.reconstruction.model_fields_set
         if sweep.basis == "pixels" and "dark_field" in own and keys.dark_field != "none":
             yield (

@@ -89,14 +89,15 @@ def _peak(study: Study, data: Sizes, job: Job) -> float:
 
 
 def _reconstruction_peak(study: Study, data: Sizes, job: Job) -> float:
-    """What is stored, the object with gradients and momenta, ramps and waves [MB]."""
+    """What is stored, the object with gradients and momenta, ramps, propagators, waves [MB]."""
     model = model_sizes(data, study.recon(job.sweep), job.scattering)
     stored, positions = numbers(study, data, job.sweep, job.size), len(data.positions)
     cropped = min(stored, model.pixels)  # of pixels, those outside the model's patterns go
     kept = stored + cropped * (1 if cropped == stored else 2)
-    waves = (model.slices + 1) * math.prod(model.window) + 4 * model.pixels
+    waves = (model.steps + 1) * math.prod(model.window) + 4 * model.pixels
+    propagators = 8 * model.steps * math.prod(model.window)
     arrays = 4 * positions * kept + 50 * model.voxels + 8 * positions * sum(model.window)
-    return 610 + arrays / 1e6 + max(_CHUNK_MB, 8 * waves / 1e6)
+    return 610 + (arrays + propagators) / 1e6 + max(_CHUNK_MB, 8 * waves / 1e6)
 
 
 def _time(study: Study, data: Sizes, job: Job) -> float:
@@ -136,7 +137,7 @@ def _reconstruction_time(study: Study, data: Sizes, job: Job) -> float:
     settings, positions = study.recon(job.sweep), len(data.positions)
     model = model_sizes(data, settings, job.scattering)
     waves = math.prod(model.window)
-    transforms = 4 * model.slices - 3 + (settings.probe == "joint")
+    transforms = 4 * model.steps - 3 + (settings.probe == "joint")
     work = transforms * waves * math.log2(waves) + 2 * model.pixels * math.log2(model.pixels)
     compared = min(model.pixels, numbers(study, data, job.sweep, job.size))
     zeros = model.pixels * (settings.dark_field != "none")

@@ -15,6 +15,7 @@ from ptychobasis.bases.registry import BASES
 from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
 from ptychobasis.forward.layout import lay_out_scan
+from ptychobasis.forward.steps import propagation_steps
 from ptychobasis.reconstruction.grids import forward_grids
 from ptychobasis.reconstruction.settings import ReconstructionSettings
 from ptychobasis.simulation.settings import WIDER
@@ -61,13 +62,13 @@ class Model(NamedTuple):
     """Of a reconstruction.
 
     Attributes:
-        slices: of the object.
+        steps: of a wave through the object.
         window: pixels (y, x) of a wave.
         pixels: of a pattern.
         voxels: of all slices of the object.
     """
 
-    slices: int
+    steps: int
     window: tuple[int, int]
     pixels: int
     voxels: int
@@ -90,9 +91,10 @@ def model_sizes(
 ) -> Model:
     """Those of the forward model, which is as large as the detector while `scattering` is None."""
     detector, window = _grids(data.optics, settings, scattering)
-    slices = len(settings.slice_depths_angstrom)
-    shape = lay_out_scan(window, data.positions).shape
-    return Model(slices, window.shape, math.prod(detector.shape), slices * math.prod(shape))
+    depths = settings.slice_depths_angstrom
+    steps = propagation_steps(depths, data.optics, settings.propagation_step_angstrom)
+    voxels = len(depths) * math.prod(lay_out_scan(window, data.positions).shape)
+    return Model(len(steps.depths), window.shape, math.prod(detector.shape), voxels)
 
 
 def numbers(study: Study, data: Sizes, sweep: str, size: str) -> float:
