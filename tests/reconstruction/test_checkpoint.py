@@ -177,6 +177,15 @@ def test_a_full_disk_costs_the_checkpoint_and_not_the_run(
     np.testing.assert_array_equal(result.phase, reconstruct(data, short(2), 1).phase)
 
 
+def test_half_written_files_of_killed_processes_go_with_it(tmp_path: Path) -> None:
+    kept = Checkpoint(tmp_path / "3.pt", "mark")
+    kept.save({})
+    for name in (".3-480ab6d1.pt", ".36-480ab6d1.pt", "30.pt"):
+        (tmp_path / name).write_bytes(b"half")
+    kept.remove()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".36-480ab6d1.pt", "30.pt"]
+
+
 def test_the_fingerprint_sees_settings_and_data() -> None:
     settings, array = {"epochs": 3}, np.arange(4.0)
     same = fingerprint({"epochs": 3}, np.arange(4.0))

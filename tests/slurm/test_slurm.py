@@ -256,7 +256,7 @@ def test_logs_name_rule_and_wildcards(run: Run) -> None:
 def test_an_interrupted_run_empties_the_queue(slurm: None, miniature: Path, tmp_path: Path) -> None:
     before = {job["JobId"] for job in jobs()}
     shutil.copytree(miniature, tmp_path / "copy")
-    run = start(tmp_path / "copy", {"reconstruction": {"epochs": 1_000_000}})
+    run = start(tmp_path / "copy", {"reconstruction": {"epochs": 10_000}})
     try:
         deadline = time.monotonic() + 60
         states: list[str] = []

@@ -62,6 +62,9 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Remove the file once the result is safe."""
+        # a process that was killed while it wrote has left a hidden file beside it
+        for unfinished in self.path.parent.glob(f".{self.path.stem}-*{self.path.suffix}"):
+            unfinished.unlink(missing_ok=True)
         self.path.unlink(missing_ok=True)
 
 
