@@ -204,7 +204,9 @@ def test_a_disc_off_the_centre_is_refused(tmp_path: Path, moved: tuple[float, fl
 
 
 def test_a_disc_a_quarter_of_a_pixel_off_is_taken(tmp_path: Path) -> None:
-    check_patterns(stored(tmp_path, shift(patterns(), (0, 0, 0.25, -0.2), order=1)))
+    found = check_patterns(stored(tmp_path, shift(patterns(), (0, 0, 0.25, -0.2), order=1)))
+    assert found.disc is not None
+    assert found.disc.offset == pytest.approx((0.25, -0.2), abs=0.15)
 
 
 def test_patterns_without_an_edge_have_no_disc() -> None:
