@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.common import RESULTS
+from ptychobasis.reconstruction.schedule import first_batch
 from ptychobasis.study.load import load_study
 
 TABLES = ("gpu",)
@@ -42,7 +43,13 @@ def run() -> dict[str, list[dict[str, Any]]]:
         epochs = row["epochs"]
         ffts = (4 * slices - 3) * row["wave_pixels"] + 2 * row["pattern_pixels"]
         moved = positions * BYTES * ffts * slowest
-        starts = positions / study.reconstruction.batch * KERNELS * slices * LAUNCH
+        starts = (
+            positions
+            / first_batch(study.reconstruction.batch, positions)
+            * KERNELS
+            * slices
+            * LAUNCH
+        )
         rows.append(
             {name: row[name] for name in sizes}
             | {"reconstructions": row["size"], "cpu_s": epochs * row["mean"]}

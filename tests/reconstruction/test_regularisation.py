@@ -16,6 +16,7 @@ from ptychobasis.reconstruction.regularisation import (
 from ptychobasis.reconstruction.settings import ReconstructionSettings as Settings
 
 GRID = Grid((24, 21), (0.3, 0.34))
+SCANNED = slice(4, 20), slice(5, 17)
 SCALES = Scales(curvature=2.0, dilution=0.5, length=0.4)
 DEPTHS = (0.0, 10.0, 20.0, 26.0)
 # each slice stands for what is nearest to its depth, of a sample of 26 Å
@@ -28,7 +29,8 @@ def noise(*shape: int) -> torch.Tensor:
 
 def regulariser(**settings: object) -> Regulariser:
     keys = {"slice_depths_angstrom": DEPTHS, "positivity": False, "total_variation": 0}
-    return Regulariser(Settings.model_validate(keys | settings), GRID, SCALES)
+    keys |= {"smoothness_along_beam": 0, "strength_along_beam": 0}
+    return Regulariser(Settings.model_validate(keys | settings), GRID, SCALES, SCANNED)
 
 
 def difference_penalty(phase: torch.Tensor) -> torch.Tensor:
@@ -132,12 +134,14 @@ def test_the_band_limit_leaves_the_band_alone() -> None:
 
 def test_weights_are_relative_to_the_data() -> None:
     """Ten times the loss asks for a tenth of the step and leaves the same penalty."""
-    smooth = {"smoothness_along_beam": 0.1, "total_variation": 0.2}
+    smooth = {
+        "smoothness_along_beam": 0.1, "strength_along_beam": 0.2, "total_variation": 0.2,
+    }  # fmt: skip
     first, second = noise(4, *GRID.shape), noise(4, *GRID.shape)
     keys = Settings.model_validate({"slice_depths_angstrom": DEPTHS} | smooth)
-    Regulariser(keys, GRID, SCALES)(first, 0.3, 1.5)
+    Regulariser(keys, GRID, SCALES, SCANNED)(first, 0.3, 1.5)
     louder = Scales(10 * SCALES.curvature, SCALES.dilution, SCALES.length)
-    Regulariser(keys, GRID, louder)(second, 0.03, 15.0)
+    Regulariser(keys, GRID, louder, SCANNED)(second, 0.03, 15.0)
     torch.testing.assert_close(first, second)
 
 

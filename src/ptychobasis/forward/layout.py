@@ -36,6 +36,13 @@ class ScanLayout:
         """Shape and sampling of one slice of the object."""
         return Grid(self.shape, self.window.sampling)
 
+    @property
+    def scanned(self) -> tuple[slice, slice]:
+        """Pixels (y, x) of the object from the first to the last scan position."""
+        centres = self.starts + np.array(self.window.shape) // 2
+        (top, left), (bottom, right) = centres.min(axis=0), centres.max(axis=0)
+        return slice(int(top), int(bottom) + 1), slice(int(left), int(right) + 1)
+
 
 def lay_out_scan(window: Grid, positions: NDArray[np.float64]) -> ScanLayout:
     """Make the smallest object that holds the window around every scan position.

@@ -1,10 +1,13 @@
 """The descent: momentum steps of the object, and of a probe that is not known.
 
 The phase follows the gradient of one batch of positions at a time, with Nesterov's momentum
-(Sutskever et al., ICML 2013). The step is what `step_rad` allows, or what the curvature allows if
-that is less. It decays as half a cosine. All pixels share one step size: methods that give each
-its own, like Adam, amplify what the data hardly fix. A joint probe follows its own gradient in
-smaller steps. It begins later, because an almost empty object says nothing about the probe.
+(Sutskever et al., ICML 2013). The gradient is divided by its own size, so that `step_rad` holds for
+weak and for strong samples, and at the end as at the start. The size is the running root mean
+square of the largest gradient of a batch, as Adam takes it for each pixel (Kingma and Ba, ICLR
+2015). All pixels share it: methods that give each pixel its own amplify what the data hardly fix.
+
+A joint probe follows its own gradient. It begins later, because an almost empty object says nothing
+about the probe. `probe_pull` draws it back to the probe of the optics, where the data say little.
 """
 
 import json
@@ -17,12 +20,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from ptychobasis.forward.multislice import Gradients
 from ptychobasis.reconstruction.momentum import MOMENTUM, Nesterov
 from ptychobasis.reconstruction.objective import Objective
+from ptychobasis.reconstruction.schedule import batch_size, decay
 from ptychobasis.reconstruction.settings import ReconstructionSettings
 
 _START_PHASE = 0.01  # [rad], largest value of the random start
+_STEP_SHARE = 0.05  # of the strongest phase that a step may change, where that is more
+_STRONG = 0.995  # quantile of a slice's phase that counts as its strongest
+_MEMORY = 0.99  # of the mean square of the gradients, from one batch to the next
+_FIRST = 1 + MOMENTUM  # change by a first step along a gradient of one
 _TINY = 1e-30  # a gradient that is zero, as that of empty patterns is, leaves the step finite
 
 
@@ -36,10 +43,11 @@ class State:
         generator: Random numbers for the order of the scan positions.
         momentum: Momentum of the phase.
         probe_momentum: Momentum of the spectrum.
-        step: Change of phase per gradient in the first step; None before it.
+        ideal: Spectrum that a joint probe starts with and is pulled to.
+        squares: Decaying mean of the square of the largest gradient of a batch.
+        batches: Number of batches that went into it.
         probe_step: Change of the spectrum per gradient in its first step; None before it.
         start_loss: Loss of the first batch before the first step; None before it.
-        start_gradient: Largest absolute gradient of that loss by the phase.
         losses: Mean loss of each epoch so far.
         seconds: Time spent on these epochs [s].
         processor: Time of all threads of the processor that computed them [s].
@@ -47,13 +55,14 @@ class State:
 
     phase: torch.Tensor
     spectrum: torch.Tensor
+    ideal: torch.Tensor
     generator: np.random.Generator
     momentum: Nesterov = field(default_factory=Nesterov)
     probe_momentum: Nesterov = field(default_factory=Nesterov)
-    step: float | None = None
+    squares: float = 0.0
+    batches: int = 0
     probe_step: float | None = None
     start_loss: float | None = None
-    start_gradient: float = 0.0
     losses: list[float] = field(default_factory=list)
     seconds: float = 0.0
     processor: float = 0.0
@@ -105,7 +114,7 @@ class Descent:
         spectrum = self.objective.spectrum(defocus)
         if self.settings.probe == "joint":
             self.objective.keep_in_aperture(spectrum)
-        return State(phase, spectrum, generator)
+        return State(phase, spectrum, spectrum.clone(), generator)
 
     def epoch(self, state: State) -> None:
         """Visit every scan position that is not left out once, and note the mean loss."""
@@ -113,43 +122,54 @@ class Descent:
         order = state.generator.permutation(self.objective.fitted())
         progress = done / settings.epochs
         joint = settings.probe == "joint" and done >= settings.probe_start_epoch
-        for batch in np.array_split(order, math.ceil(len(order) / settings.batch)):
+        longest = max(settings.step_rad, _STEP_SHARE * self._strongest(state.phase))
+        size = batch_size(self.objective.batch, progress)
+        for batch in np.array_split(order, math.ceil(len(order) / size)):
             gradients = self.objective.gradients(state.phase, state.spectrum, batch, joint)
-            self._choose_steps(state, gradients)
-            self._step(state, gradients, decay=(1 + math.cos(math.pi * progress)) / 2)
+            if state.start_loss is None:
+                state.start_loss = gradients.loss
+            self._step(state, gradients.phase, longest, progress)
+            if gradients.probe is not None:
+                self._step_probe(state, gradients.probe, decay(progress))
             total += gradients.loss * len(batch)
             progress += len(batch) / len(order) / settings.epochs
         state.losses.append(total / len(order))
 
-    def _choose_steps(self, state: State, gradients: Gradients) -> None:
-        """Choose the lengths of the first steps, before object and probe take them."""
-        if state.step is None:
-            state.start_loss = gradients.loss
-            state.start_gradient = float(gradients.phase.abs().max())
-            allowed = self.settings.step_rad / _first_change(gradients.phase)
-            state.step = min(allowed, self.objective.largest_step)
-        if state.probe_step is None and gradients.probe is not None:
-            most = self.settings.probe_step * float(state.spectrum.abs().max())
-            allowed = most / _first_change(gradients.probe)
-            state.probe_step = min(allowed, self.objective.largest_probe_step)
+    def _strongest(self, phase: torch.Tensor) -> float:
+        """Phase of the slice that is strongest where the probe was, but for its last pixels."""
+        seen = phase[(slice(None), *self.objective.scanned)].flatten(1)
+        most = max(1, round(_STRONG * seen.shape[1]))
+        return float(seen.kthvalue(most, dim=1).values.max())
 
-    def _step(self, state: State, gradients: Gradients, decay: float) -> None:
-        """Change the object, and the probe where it has a gradient.
+    def _step(self, state: State, gradient: torch.Tensor, longest: float, progress: float) -> None:
+        """Change the object.
 
         Args:
-            state: Object, probe and their momenta, changed in place.
-            gradients: Gradients of one batch.
-            decay: Length of the steps relative to that of the first ones.
+            state: Object and its momentum, changed in place.
+            gradient: Gradient of one batch by the phase.
+            longest: Change of the phase by a first step along a gradient of usual size [rad].
+            progress: Share of the run that is done.
         """
-        assert state.step is not None
-        step = state.step * decay
-        state.momentum.step(state.phase, gradients.phase, step)
-        self.objective.regulariser(state.phase, step / (1 - MOMENTUM), state.start_gradient)
-        if gradients.probe is not None and state.probe_step is not None:
-            state.probe_momentum.step(state.spectrum, gradients.probe, state.probe_step * decay)
-            self.objective.keep_in_aperture(state.spectrum)
+        largest = float(gradient.abs().max())
+        state.squares = _MEMORY * state.squares + (1 - _MEMORY) * largest**2
+        state.batches += 1
+        usual = max(math.sqrt(state.squares / (1 - _MEMORY**state.batches)), _TINY)
+        step = longest * decay(progress) / (_FIRST * usual)
+        state.momentum.step(state.phase, gradient, step)
+        self.objective.regulariser(state.phase, step / (1 - MOMENTUM), usual, progress)
 
+    def _step_probe(self, state: State, gradient: torch.Tensor, shorter: float) -> None:
+        """Change the probe.
 
-def _first_change(gradient: torch.Tensor) -> float:
-    """The largest change by a first step of length one."""
-    return max((1 + MOMENTUM) * float(gradient.abs().max()), _TINY)
+        Args:
+            state: Probe and its momentum, changed in place.
+            gradient: Gradient of one batch by its spectrum.
+            shorter: Length of the step relative to that of the first one.
+        """
+        settings, most = self.settings, self.objective.largest_probe_step
+        if state.probe_step is None:
+            allowed = settings.probe_step * float(state.spectrum.abs().max())
+            state.probe_step = min(allowed / max(_FIRST * float(gradient.abs().max()), _TINY), most)
+        pulled = gradient.add(state.spectrum - state.ideal, alpha=settings.probe_pull / most)
+        state.probe_momentum.step(state.spectrum, pulled, state.probe_step * shorter)
+        self.objective.keep_in_aperture(state.spectrum)

@@ -21,16 +21,15 @@ from ptychobasis.reconstruction.losses import CoefficientLoss
 from ptychobasis.reconstruction.processes import ALONE, Team
 from ptychobasis.reconstruction.regularisation import Regulariser, Scales
 from ptychobasis.reconstruction.result_file import Counting
+from ptychobasis.reconstruction.schedule import first_batch
 from ptychobasis.reconstruction.settings import ReconstructionSettings
 
 log = logging.getLogger(__name__)
 
-_OVERSHOOT = 2.0  # steps times the curvature's bound; up to 3 worked for all that was tried
-
 
 @dataclass(frozen=True)
 class Objective:
-    """What a reconstruction minimises, and what bounds its steps.
+    """What a reconstruction minimises, and what its steps take from the data.
 
     Attributes:
         forward: Forward model.
@@ -38,7 +37,8 @@ class Objective:
         optics: Optics of the probe at the start.
         detector: Grid of the patterns.
         aperture: Whether each frequency ``(y, x)`` of a joint probe is kept; None keeps all.
-        largest_step: Largest stable step of the phase, a change per gradient.
+        batch: Scan positions of a batch.
+        scanned: Pixels (y, x) of a slice where scan positions lie.
         largest_probe_step: Largest stable step of the probe's spectrum.
         regulariser: Positivity, penalties and band limit of the phase.
         counting: Numbers of knowns and unknowns.
@@ -51,7 +51,8 @@ class Objective:
     optics: Optics
     detector: Grid
     aperture: torch.Tensor | None
-    largest_step: float
+    batch: int
+    scanned: tuple[slice, slice]
     largest_probe_step: float
     regulariser: Regulariser
     counting: Counting
@@ -119,8 +120,10 @@ def prepare(
         StudyError: Settings and data do not go together.
     """
     detector, window = forward_grids(data, settings)
-    layout, depths = lay_out_scan(window, data.positions), settings.slice_depths_angstrom
-    steps = propagation_steps(depths, data.optics, settings.propagation_step_angstrom)
+    layout, optics = lay_out_scan(window, data.positions), start_optics(data, settings)
+    steps = propagation_steps(
+        settings.slice_depths_angstrom, data.optics, settings.propagation_step_angstrom
+    )
     forward = Multislice(
         layout, data.optics.wavelength, steps, detector.shape, device=device, threads=threads
     )
@@ -129,18 +132,13 @@ def prepare(
         *detector.shape, *window.shape, *window.extent,
     )  # fmt: skip
     loss = _loss(data, settings, detector.shape).to(device, forward.real)
-    optics = start_optics(data, settings)
     spectrum = probe_spectrum(detector, optics)
-    probe = crop_probe(spectrum, window.shape)
-    dose = illumination(layout, probe, optics.wavelength, (0.0, *depths))
-    chance = float(dose[0].max()) / len(layout)
-    # a random batch puts one probe into a pixel for certain, and the others by chance
-    density = float(np.abs(np.fft.ifft2(probe, norm="ortho")).max() ** 2) + chance * settings.batch
-    brightest = float(np.max(np.abs(spectrum) ** 2))
-    scales = Scales(
-        curvature=loss.curvature(brightest, chance),
-        dilution=chance * settings.batch / density,
-        length=1 / (4 * optics.aperture),
+    probe, brightest = crop_probe(spectrum, window.shape), float(np.max(np.abs(spectrum) ** 2))
+    depths = (0.0, *settings.slice_depths_angstrom)
+    dose = illumination(layout, probe, optics.wavelength, depths)
+    batch = first_batch(settings.batch, len(layout))
+    scales = _scales(
+        loss, dose[0] / len(layout), probe, brightest, batch, 1 / (4 * optics.aperture)
     )
     return Objective(
         forward=forward,
@@ -148,16 +146,41 @@ def prepare(
         optics=optics,
         detector=detector,
         aperture=_aperture(window, optics, device) if settings.probe_band_limit else None,
-        largest_step=_OVERSHOOT * settings.batch / loss.curvature(brightest, density),
+        batch=batch,
+        scanned=layout.scanned,
         # this bound is tight: all positions see the whole probe
         largest_probe_step=1 / loss.curvature(brightest, 1.0),
-        regulariser=Regulariser(settings, layout.object_grid, scales, device),
+        regulariser=Regulariser(settings, layout.object_grid, scales, layout.scanned, device),
         counting=count(
             loss.knowns(), dose[1:], layout, optics.aperture, settings.band_limit_per_angstrom
         ),
         left_out=np.empty(0, np.int64) if left_out is None else left_out,
         team=team,
     )
+
+
+def _scales(
+    loss: CoefficientLoss,
+    dose: NDArray[np.floating],
+    probe: NDArray[np.complexfloating],
+    brightest: float,
+    batch: int,
+    aperture: float,
+) -> Scales:
+    """Scales of the data.
+
+    Args:
+        loss: Loss of the patterns.
+        dose: Mean dose of a position in each pixel of the object, ``(y, x)``.
+        probe: Spectrum of the probe on the window's grid, ``(y, x)``.
+        brightest: Largest intensity of the probe's spectrum on the detector.
+        batch: Scan positions of a batch.
+        aperture: Radius of the bright-field disc [1/Å].
+    """
+    chance = float(dose.max())
+    # a random batch puts one probe into a pixel for certain, and the others by chance
+    density = float(np.abs(np.fft.ifft2(probe, norm="ortho")).max() ** 2) + chance * batch
+    return Scales(loss.curvature(brightest, chance), chance * batch / density, 1 / (4 * aperture))
 
 
 def _aperture(window: Grid, optics: Optics, device: torch.device) -> torch.Tensor:

@@ -10,10 +10,15 @@ For total variation it is a step along the gradient, smoothed just enough. Both 
 weight. Momentum β makes a step t as effective as t / (1 - β), so the penalties take that.
 
 A user could not guess λ. It is therefore the weight of the configuration times a scale of the
-data. For the quadratic penalty along the beam, the scale is the largest curvature of the loss.
-Total variation grows like the phase itself. Its scale is the largest gradient of the empty object,
-at which an l1 penalty leaves next to nothing (Friedman, Hastie and Tibshirani, J. Stat. Softw. 33
-(2010) 1). Both scales follow the sample, the stored numbers and the size of a batch.
+data. For the quadratic penalties along the beam, the scale is the largest curvature of the loss.
+Total variation grows like the phase itself. Its scale is the usual size of the gradient. At that of
+the empty object an l1 penalty leaves next to nothing (Friedman, Hastie and Tibshirani, J. Stat.
+Softw. 33 (2010) 1). These scales follow the sample, the stored numbers and the size of a batch.
+
+Two penalties act along the beam. Smoothness draws each pixel to those above and below, which finds
+the way to the right minimum but takes what differs between slices. It therefore fades. The tie of
+strengths draws together only one number of each slice: how much it holds of the mean slice. It
+stays, because data hardly tell how a mean phase is shared among slices.
 """
 
 from dataclasses import dataclass
@@ -25,6 +30,7 @@ from numpy.typing import NDArray
 from ptychobasis.core.grid import Grid
 from ptychobasis.forward.steps import slab_borders
 from ptychobasis.forward.waves import squared_frequencies
+from ptychobasis.reconstruction.schedule import faded
 from ptychobasis.reconstruction.settings import ReconstructionSettings
 
 
@@ -51,6 +57,7 @@ class Regulariser:
         settings: Keys of the configuration.
         grid: Shape and sampling of one slice.
         scales: Scales of the data.
+        scanned: Pixels (y, x) of a slice where scan positions lie.
         device: Device of the phase.
     """
 
@@ -59,10 +66,12 @@ class Regulariser:
         settings: ReconstructionSettings,
         grid: Grid,
         scales: Scales,
+        scanned: tuple[slice, slice],
         device: torch.device | str = "cpu",
     ) -> None:
         self._positivity, self._variation = settings.positivity, settings.total_variation
-        self._smoothness, self._scales = settings.smoothness_along_beam, scales
+        self._smoothness = settings.smoothness_along_beam, settings.smoothness_at_end
+        self._strength, self._scanned, self._scales = settings.strength_along_beam, scanned, scales
         self._beam = beam_penalty(settings.slice_depths_angstrom)
         self._weights = tuple(scales.length / step for step in grid.sampling)
         self._band: torch.Tensor | None = None
@@ -70,19 +79,25 @@ class Regulariser:
             k2 = squared_frequencies(grid)[:, : grid.shape[1] // 2 + 1]
             self._band = torch.as_tensor(k2 <= settings.band_limit_per_angstrom**2, device=device)
 
-    def __call__(self, phase: torch.Tensor, step: float, largest: float) -> None:
+    def __call__(
+        self, phase: torch.Tensor, step: float, usual: float, progress: float = 0.0
+    ) -> None:
         """Regularise the phase in place.
 
         Args:
             phase: Phase after a step of the descent, ``(slices, y, x)`` [rad].
             step: Step t / (1 - β) of the descent, a change of phase per gradient.
-            largest: Largest absolute gradient before the first step.
+            usual: Usual size of the largest gradient of a batch.
+            progress: Share of the run that is done.
         """
-        if self._smoothness and len(phase) > 1:
-            weight = step * self._smoothness * self._scales.curvature
-            phase.copy_(smooth_along_beam(phase, self._beam, weight))
+        stiff = step * self._scales.curvature
+        smoothness = faded(*self._smoothness, progress)
+        if smoothness and len(phase) > 1:
+            phase.copy_(smooth_along_beam(phase, self._beam, stiff * smoothness))
+        if self._strength and len(phase) > 1:
+            tie_strengths(phase, self._scanned, self._beam, stiff * self._strength)
         if self._variation:
-            weight = step * self._variation * self._scales.dilution * largest
+            weight = step * self._variation * self._scales.dilution * usual
             phase.copy_(smooth_variation(phase, weight, self._weights))
         if self._positivity:
             phase.clamp_(min=0)
@@ -117,12 +132,41 @@ def smooth_along_beam(
     """Apply the proximal map (1 + w M)⁻¹ φ of a quadratic penalty between slices.
 
     Args:
-        phase: Phase φ, ``(slices, y, x)`` [rad].
+        phase: Phase φ, ``(slices, ...)`` [rad].
         penalty: Matrix M, see `beam_penalty`.
         weight: Weight w.
     """
     mixing = np.linalg.inv(np.eye(len(penalty)) + weight * penalty)
     return torch.tensordot(torch.as_tensor(mixing).to(phase), phase, dims=1)
+
+
+def tie_strengths(
+    phase: torch.Tensor,
+    scanned: tuple[slice, slice],
+    penalty: NDArray[np.floating],
+    weight: float,
+) -> None:
+    """Draw the strengths of the slices together, in place.
+
+    With the mean slice m, less its own mean where the probe was, the strength of slice φ_s is
+    c_s = <φ_s, m> / <m, m>. The proximal map of ½ w cᵀMc makes c' of c, which adds
+    (c'_s - c_s) m to φ_s.
+
+    Args:
+        phase: Phase φ, ``(slices, y, x)`` [rad].
+        scanned: Pixels (y, x) of a slice where scan positions lie.
+        penalty: Matrix M, see `beam_penalty`.
+        weight: Weight w.
+    """
+    mean = phase.mean(0)
+    mean -= mean[scanned].mean()
+    inside = mean[scanned]
+    power = inside.square().sum()
+    if not power > 0:
+        return
+    strengths = (phase[(slice(None), *scanned)] * inside).sum((1, 2)) / power
+    change = smooth_along_beam(strengths, penalty, weight) - strengths
+    phase.add_(change[:, None, None] * mean)
 
 
 def smooth_variation(

@@ -27,7 +27,7 @@ class ReconstructionSettings(Section):
         0.0,
     )
     """Depths of the slices below the entrance surface, ascending [Å]."""
-    propagation_step_angstrom: Literal["auto"] | Propagation | None = None
+    propagation_step_angstrom: Literal["auto"] | Propagation | None = "auto"
     """Longest step [Å] in which the slab of a slice acts; auto: 0.28 λ/α²; null: one per slice."""
     model_pixels: Literal["auto"] | Side | None = "auto"
     """Pixels (y, x) of the model's patterns; auto: those that the sample scatters to; null: all."""
@@ -37,29 +37,35 @@ class ReconstructionSettings(Section):
     """What is compared: stored numbers, or their roots (for bases that store pixels)."""
     dark_field: Literal["none", "donut", "bins", "pixels"] = "none"
     """Masks outside the stored ones whose coefficients are to be zero."""
-    epochs: Count = 30
+    epochs: Count = 60
     """Visits of every scan position."""
-    batch: Batch = 32
-    """Scan positions per step."""
-    step_rad: Annotated[float, Field(ge=1e-5, le=3.2)] = 0.2
-    """Largest change of phase by the first step [rad]; decays as half a cosine."""
+    batch: Literal["auto"] | Batch = "auto"
+    """Scan positions per step; four times as many at last; auto: a seventeenth, at least 8."""
+    step_rad: Annotated[float, Field(ge=1e-5, le=3.2)] = 0.05
+    """Largest change of phase by a step [rad]; more where the sample is strong, less at last."""
     positivity: bool = True
     """Keep the phase at or above zero after each step."""
-    smoothness_along_beam: Weight = 0.0
+    smoothness_along_beam: Weight = 0.03
     """Weight of the difference of neighbouring slices, relative to that of the data; 0: none."""
-    total_variation: Weight = 0.003
+    smoothness_at_end: Weight = 0.001
+    """Weight to which smoothness_along_beam fades, if that is more."""
+    strength_along_beam: Weight = 0.03
+    """Weight of the difference in strength of neighbouring slices, likewise; 0: none."""
+    total_variation: Weight = 0.005
     """Weight of the phase's slope within each slice, relative to that of the data; 0: none."""
     band_limit_per_angstrom: Frequency | None = None
     """Frequency beyond which the phase is zeroed after each step [1/Å]; null: none."""
-    probe: Literal["known", "joint"] = "known"
+    probe: Literal["known", "joint"] = "joint"
     """Whether the probe is that of the optics, or optimised together with the object."""
+    probe_pull: Weight = 0.002
+    """Weight that pulls a joint probe back to that of the optics, likewise; 0: none."""
     probe_defocus_angstrom: Defocus | None = None
     """Defocus of the probe at the start [Å]; null: the data set's."""
     focus_search_angstrom: Annotated[float, Field(ge=0, le=1e4)] = 0.0
     """Search the defocus this far around that of the start first [Å]; 0: do not."""
-    probe_step: Annotated[float, Field(ge=1e-5, le=1)] = 0.02
+    probe_step: Annotated[float, Field(ge=1e-5, le=1)] = 0.05
     """Largest change of a joint probe's spectrum by its first step, as a share of its maximum."""
-    probe_start_epoch: Annotated[int, Field(ge=0, le=10_000)] = 20
+    probe_start_epoch: Annotated[int, Field(ge=0, le=10_000)] = 2
     """Epochs before a joint probe starts to change."""
     probe_band_limit: bool = True
     """Keep a joint probe's spectrum within the condenser aperture."""

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from ptychobasis.simulation.geometry import elements
 from ptychobasis.study.schema import Study
 
-_OF_A_JOINT_PROBE = ("probe_step", "probe_start_epoch", "probe_band_limit")
+_OF_A_JOINT_PROBE = ("probe_pull", "probe_step", "probe_start_epoch", "probe_band_limit")
+_BETWEEN_SLICES = ("smoothness_along_beam", "strength_along_beam")
 
 
 def probes(study: Study) -> Iterator[str]:
@@ -30,11 +31,13 @@ def regularisation(study: Study) -> Iterator[str]:
     """What acts between slices has several; what acts outside the masks has an outside."""
     for name, sweep in study.sweeps.items():
         keys = study.recon(name)
-        if keys.smoothness_along_beam and len(keys.slice_depths_angstrom) == 1:
-            yield (
-                f"{study.owner(name, 'smoothness_along_beam')} is {keys.smoothness_along_beam:g} "
-                f"for the only slice of sweeps.{name}; allowed: 0, or several slice_depths_angstrom"
-            )
+        for key in _BETWEEN_SLICES:
+            given = key in keys.model_fields_set and getattr(keys, key)
+            if given and len(keys.slice_depths_angstrom) == 1:
+                yield (
+                    f"{study.owner(name, key)} is {given:g} for the only slice of sweeps.{name}; "
+                    "allowed: 0, or several slice_depths_angstrom"
+                )
         step = keys.propagation_step_angstrom
         if isinstance(step, float) and len(keys.slice_depths_angstrom) == 1:
             yield (

@@ -9,6 +9,7 @@ machine is served by further attempts, each of which asks for more.
 import math
 from typing import NamedTuple
 
+from ptychobasis.reconstruction.schedule import first_batch
 from ptychobasis.study.schema import Study
 from ptychobasis.study.sizes import Scattering, Sizes, model_sizes, numbers, sizes
 
@@ -143,8 +144,9 @@ def _reconstruction_time(study: Study, data: Sizes, job: Job) -> float:
     zeros = model.pixels * (settings.dark_field != "none")
     each = 6.4e-10 * work + 8e-9 * compared + 14e-9 * zeros
     step = 25e-9 * model.voxels  # of every batch, however few pixels its probes reach
+    batches = math.ceil(positions / first_batch(settings.batch, positions))
     epochs = settings.epochs + _FOCUS_EPOCHS * (settings.focus_search_angstrom > 0)
-    return 8 + epochs * (positions * each + math.ceil(positions / settings.batch) * step)
+    return 8 + epochs * (positions * each + batches * step)
 
 
 def _object(study: Study, data: Sizes) -> int:
