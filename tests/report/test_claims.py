@@ -19,7 +19,7 @@ from ptychobasis.report.figures.style import save
 from ptychobasis.report.pages import write_claims
 from ptychobasis.study.layers import read_layers
 from ptychobasis.study.load import load_study
-from ptychobasis.study.schema import Study
+from ptychobasis.study.schema import Study, Sweep
 
 ROOT = Path(__file__).parents[2]
 SEEDS = (1, 2, 3)
@@ -45,7 +45,7 @@ def score(study: Study, sweep: str, size: str, seed: int) -> float:
     """A quality that rises with the numbers and with the epochs, and differs by the seed."""
     epochs, numbers = study.recon(sweep).epochs, stored(study, sweep, size)
     worse = 1.4 if study.sweeps[sweep].basis == "binning" else 1
-    return 1 - worse * (0.4 + 60 / epochs**1.5) / numbers - 0.001 * seed
+    return 1 - worse * (0.4 + 110 / epochs**1.5) / numbers - 0.001 * seed
 
 
 def derived(sweep: str, size: str) -> float:
@@ -67,7 +67,7 @@ def made(study: Study, **changes: Any) -> Tables:
             "stored_values": numbers, "slice": "volume", "mean_fsc": quality,
             "epochs": settings.epochs, "final_loss": derived(sweep, size),
             "processor_seconds_per_epoch": 0.3 if settings.dark_field == "bins" else 0.2,
-            "probe_outside": 0.2 if free else 0.0005,
+            "probe_outside": 0.2 * (settings.epochs / 60) ** 2 if free else 0.0005,
             "probe_distance": 0.2 if free else 0.1, "probe_defocus": 0.7, "probe_norm": 1.0,
         }  # fmt: skip
         row |= changes.get(sweep, {})
@@ -96,7 +96,7 @@ def test_the_demo_speaks_to_the_statements_of_the_paper(study: Study) -> None:
     assert set(table["verdict"]) == {"holds"}
     assert table["criterion"].str.len().min() > 0
     assert table["claim"].value_counts().to_dict() == {
-        "C1": 2, "C2": 2, "C3": 2, "C4": 1, "C5": 5, "C6": 1, "C7": 1
+        "C1": 2, "C2": 2, "C3": 2, "C4": 1, "C5": 6, "C6": 1, "C7": 1
     }  # fmt: skip
 
 
@@ -168,7 +168,7 @@ def test_a_statement_that_some_seeds_bear_out_holds_in_part(study: Study) -> Non
     ("changes", "claim"),
     [
         ({"donut": {"mean_fsc": 1.1}}, "C3"),
-        ({"bright-field": {"mean_fsc": 0.9}}, "C3"),
+        ({"known-bright": {"mean_fsc": 0.9}}, "C3"),
         ({"free": {"probe_outside": 0.0005}}, "C4"),
         ({"both": {"probe_outside": 0.3}}, "C5"),
         ({"limited": {"mean_fsc": 0.5}}, "C5"),
@@ -229,8 +229,8 @@ def test_without_sweeps_that_speak_to_it_nothing_is_claimed(tmp_path: Path) -> N
 
 def test_differences_are_those_to_the_study(study: Study) -> None:
     assert differences(study, "zernike") == {}
-    assert differences(study, "donut") == {"dark_field": "donut"}
-    assert set(differences(study, "free")) == {"probe", "probe_step", "probe_band_limit"}
+    assert differences(study, "donut") == {"dark_field": "donut", "probe": "known"}
+    assert set(differences(study, "free")) == {"probe_pull", "probe_band_limit"}
     assert plain(study, "zernike") == ["zernike"]
 
 
@@ -253,8 +253,8 @@ def test_the_figure_draws_what_there_is(study: Study, tmp_path: Path) -> None:
     assert [label.get_text() for label in left.get_xticklabels()] == ["none", "donut"]
     assert [line.get_label() for line in middle.get_lines()] == ["10 masks", "36 masks"]
     for line in middle.get_lines():
-        assert np.asarray(line.get_xdata()).tolist() == [10, 20, 40]
-    assert len(right.containers) == 11 + 1 + 1  # two counts are shared by bins and polynomials
+        assert np.asarray(line.get_xdata()).tolist() == [15, 30, 60]
+    assert len(right.containers) == 1 + 1 + 1  # without zeros, with a donut, with bins
     save(figure, [tmp_path / "claims.png"])
     assert (tmp_path / "claims.png").stat().st_size > 10_000
 
@@ -266,6 +266,11 @@ def rows_of(table: pd.DataFrame, claim: str) -> pd.DataFrame:
     return table[table["claim"] == claim]
 
 
+def without(study: Study, sweep: str) -> dict[str, Sweep]:
+    """The sweeps of the study but one."""
+    return {name: each for name, each in study.sweeps.items() if name != sweep}
+
+
 def with_keys(study: Study, sweep: str, **keys: Any) -> Study:
     """The study with other keys of the reconstruction of one sweep."""
     own = study.sweeps[sweep]
@@ -274,10 +279,11 @@ def with_keys(study: Study, sweep: str, **keys: Any) -> Study:
 
 
 def test_a_joint_probe_that_never_moved_is_no_evidence(study: Study) -> None:
-    late = with_keys(study, "free", probe_start_epoch=study.reconstruction.epochs)
+    late = study.model_copy(update={"sweeps": without(study, "free-short")})
+    late = with_keys(late, "free", probe_start_epoch=study.reconstruction.epochs)
     (row,) = rows_of(table_of_claims(late, made(late)), "C4").to_dict("records")
     assert row["verdict"] == "not measured"
-    assert "the probe of free never moves: probe_start_epoch is 40 of 40" in row["details"]
+    assert "the probe of free never moves: probe_start_epoch is 60 of 60" in row["details"]
     assert np.isnan(row["mean"])
 
 
@@ -285,7 +291,7 @@ def test_runs_that_came_out_the_same_are_no_evidence(study: Study) -> None:
     """As the keys tell it the probe moves; the numbers tell that it did not."""
     tables = made(study)
     summary = tables.summary.copy()
-    known = summary[(summary["sweep"] == "zernike") & (summary["size"] == "36")]
+    known = summary[summary["sweep"] == "known"]
     for name in ("mean_fsc", "final_loss", "probe_distance"):
         summary.loc[summary["sweep"] == "limited", name] = known[name].to_numpy()
     found = rows_of(table_of_claims(study, Tables(summary, tables.curves)), "C5")
@@ -297,7 +303,7 @@ def test_runs_that_came_out_the_same_are_no_evidence(study: Study) -> None:
 def test_masks_that_changed_nothing_are_no_evidence(study: Study) -> None:
     tables = made(study)
     summary = tables.summary
-    plain_rows = (summary["sweep"] == "zernike") & (summary["size"] == "36")
+    plain_rows = summary["sweep"] == "known"
     for name in ("mean_fsc", "final_loss", "probe_distance"):
         summary.loc[summary["sweep"] == "donut", name] = summary.loc[plain_rows, name].to_numpy()
     found = rows_of(table_of_claims(study, tables), "C3")
@@ -306,17 +312,16 @@ def test_masks_that_changed_nothing_are_no_evidence(study: Study) -> None:
 
 
 def test_divergence_is_growth_with_the_length_of_the_run(study: Study) -> None:
-    free = study.sweeps["free"]
-    longer = free.reconstruction.model_copy(update={"epochs": 160})
-    sweeps = {**study.sweeps, "free-160": free.model_copy(update={"reconstruction": longer})}
-    both = study.model_copy(update={"sweeps": sweeps})
     for first, last, verdict in ((0.023, 0.436, "holds"), (0.06, 0.07, "does not hold")):
-        tables = made(both, free={"probe_outside": first}, **{"free-160": {"probe_outside": last}})
-        (row,) = rows_of(table_of_claims(both, tables), "C4").to_dict("records")
+        tables = made(
+            study, free={"probe_outside": last}, **{"free-short": {"probe_outside": first}}
+        )
+        (row,) = rows_of(table_of_claims(study, tables), "C4").to_dict("records")
         assert row["verdict"] == verdict
         assert row["mean"] == pytest.approx(last / first)
-        assert "after 160 epochs, over that after 40" in row["quantity"]
-    (row,) = rows_of(table_of_claims(study, made(study)), "C4").to_dict("records")
+        assert "after 60 epochs, over that after 30" in row["quantity"]
+    one = study.model_copy(update={"sweeps": without(study, "free-short")})
+    (row,) = rows_of(table_of_claims(one, made(one)), "C4").to_dict("records")
     assert "no run twice as long or longer tells whether it grows" in row["details"]
 
 
@@ -334,9 +339,8 @@ def test_a_reference_behind_the_bright_field_measures_nothing(study: Study) -> N
     table = table_of_claims(study, made(study, **{"bright-field": {"mean_fsc": 1.01}}))
     verdicts_of = table.groupby("claim")["verdict"].agg(set)
     assert verdicts_of["C1"] == verdicts_of["C2"] == {"undecided"}
-    first, second = rows_of(table, "C3").to_dict("records")
-    assert (first["verdict"], second["verdict"]) == ("undecided", "holds")
-    assert "further from the truth than the bright field" in first["details"]
+    text = "further from the truth than the bright field"
+    assert rows_of(table, "C1")["details"].str.contains(text).all()
     assert verdicts_of["C4"] == {"holds"}
 
 
@@ -357,7 +361,7 @@ def test_what_was_never_left_out_throws_no_doubt(study: Study) -> None:
     tables = made(study, uncompressed={"left_out_misfit": 0.3, "left_out_holds": False})
     verdicts_of = table_of_claims(study, tables).groupby("claim")["verdict"].agg(list)
     assert verdicts_of["C1"] == ["undecided"] * 2
-    assert verdicts_of["C3"] == ["undecided", "holds"]
+    assert verdicts_of["C3"] == ["holds", "holds"]
     assert verdicts_of["C4"] == ["holds"]
 
 
@@ -378,7 +382,8 @@ def test_the_reference_is_called_by_its_own_name(study: Study) -> None:
 
 
 def test_the_page_says_what_was_not_measured(study: Study, tmp_path: Path) -> None:
-    late = with_keys(study, "free", probe_start_epoch=40)
+    late = study.model_copy(update={"sweeps": without(study, "free-short")})
+    late = with_keys(late, "free", probe_start_epoch=60)
     write_claims(table_of_claims(late, made(late)), tmp_path / "page.html", "demo")
     text = (tmp_path / "page.html").read_text()
     assert "<td>share of its energy outside the aperture: not measured</td>" in text

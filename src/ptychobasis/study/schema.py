@@ -27,6 +27,7 @@ from ptychobasis.simulation.settings import Crystal, Detector, Microscope, Scan,
 SweepName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=80)]
 Size = Annotated[int, Field(ge=1, le=2**24)]
 Label = Annotated[str, Field(max_length=120)]
+_OF_PROBES = ("probe", "focus")  # how keys of the probe begin
 
 
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
@@ -161,7 +162,7 @@ class Study(Section):
         field and the epochs of the study.
         """
         shared = {"dark_field", "epochs", *(key for key in ReconstructionSettings.model_fields
-                                            if key.startswith(("probe", "focus")))}  # fmt: skip
+                                            if key.startswith(_OF_PROBES))}  # fmt: skip
         base = self.reconstruction.model_dump(include=shared)
         found = [
             name
@@ -173,17 +174,22 @@ class Study(Section):
         return found or list(self.sweeps)
 
     def probe_sweeps(self) -> list[str]:
-        """Sweeps whose probe is optimised, or starts from another focus than the data's."""
+        """Sweeps whose probe is treated otherwise than the study's, and moves or is refocused."""
+        own = {key for key in ReconstructionSettings.model_fields if key.startswith(_OF_PROBES)}
+        base = self.reconstruction.model_dump(include=own)
+        settings = {name: self.recon(name) for name in self.sweeps}
         return [
             name
-            for name in self.sweeps
-            if self.recon(name).probe == "joint"
-            or self.recon(name).probe_defocus_angstrom is not None
+            for name, keys in settings.items()
+            if (keys.probe == "joint" or keys.probe_defocus_angstrom is not None)
+            and keys.model_dump(include=own) != base
         ]
 
     def drawn_probes(self) -> list[Variant]:
         """Variants whose probe is compared with that of the simulation."""
         wanted = self.probe_sweeps() if self.is_simulated else []
+        if self.is_simulated and not wanted and self.reconstruction.probe == "joint":
+            return self.compared
         return [variant for variant in self.variants() if variant.sweep in wanted]
 
     @property

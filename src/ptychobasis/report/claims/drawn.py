@@ -12,9 +12,9 @@ class DrawnClaims(NamedTuple):
     """Rows of the summary, of volumes, with the column dark_field; empty for nothing to compare.
 
     Attributes:
-        masked: sweeps that differ by the masks in the dark field alone.
+        masked: Zernike sweeps with a known probe that differ by the masks in the dark field.
         lengths: sweeps that differ by their epochs alone.
-        timed: sweeps of any basis that differ by the masks in the dark field alone.
+        timed: sweeps of any basis with a known probe that differ by these masks.
     """
 
     masked: pd.DataFrame
@@ -34,10 +34,15 @@ def drawn_claims(study: Study, summary: pd.DataFrame) -> DrawnClaims:
     rows = rows.assign(dark_field=[study.recon(name).dark_field for name in rows["sweep"]])
     keys = {name: set(differences(study, name)) for name in study.sweeps}
     zernike = [name for name, sweep in study.sweeps.items() if sweep.basis == "zernike"]
+    known = [
+        name
+        for name, changed in keys.items()
+        if changed <= {"dark_field", "probe"} and study.recon(name).probe == "known"
+    ]
     chosen = (
-        [name for name in zernike if keys[name] <= {"dark_field"}],
+        [name for name in zernike if name in known],
         [name for name in zernike if keys[name] <= {"epochs"}],
-        [name for name in keys if keys[name] <= {"dark_field"}],
+        known,
     )
     # one sweep alone is nothing to compare
     parts = [rows[rows["sweep"].isin(names if len(names) > 1 else [])] for names in chosen]

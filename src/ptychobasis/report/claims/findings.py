@@ -118,6 +118,12 @@ def plain(study: Study, basis: str) -> list[str]:
     return sweeps_of(study, basis, lambda keys: not keys)
 
 
+def with_known_probe(study: Study, basis: str, *changed: str) -> list[str]:
+    """Sweeps of a basis whose probe is known, and which change no more than these keys as well."""
+    names = sweeps_of(study, basis, lambda keys: set(keys) - {"probe"} == set(changed))
+    return [name for name in names if study.recon(name).probe == "known"]
+
+
 def volume(tables: Tables, sweep: str, against: str = "truth") -> pd.DataFrame:
     """Rows of the volume of one sweep, one for each size and seed."""
     summary = tables.summary

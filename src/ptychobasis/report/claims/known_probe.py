@@ -11,21 +11,20 @@ from ptychobasis.report.claims.findings import (
     Tables,
     largest_common,
     listed,
-    plain,
     score,
-    sweeps_of,
     text_of,
+    with_known_probe,
 )
 from ptychobasis.study.schema import Study
 
 
 def known_probe(study: Study, tables: Tables) -> Iterator[Finding]:
     """All pixels against the bright field, and dark-field masks against none."""
-    for sweep in plain(study, "bright-field"):
-        for pixels in plain(study, "pixels")[:1]:
+    for sweep in with_known_probe(study, "bright-field"):
+        for pixels in with_known_probe(study, "pixels")[:1]:
             yield _dark_field(study, tables, Variant(sweep, "all"), Variant(pixels, "all"))
-    masked = sweeps_of(study, "zernike", lambda changed: set(changed) == {"dark_field"})
-    for base in plain(study, "zernike")[:1] if masked else ():
+    masked = with_known_probe(study, "zernike", "dark_field")
+    for base in with_known_probe(study, "zernike")[:1] if masked else ():
         size = largest_common(study, [base, *masked])
         if size:
             yield _masks(study, tables, Variant(base, size), masked)

@@ -15,6 +15,7 @@ from ptychobasis.report.claims.findings import (
     sweeps_of,
     text_of,
     volume,
+    with_known_probe,
 )
 from ptychobasis.study.schema import Study
 
@@ -83,9 +84,12 @@ def _longest(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def seconds(study: Study, tables: Tables) -> Iterator[Finding]:
-    """C7, from sweeps that differ from the study by their dark field alone."""
-    bins = sweeps_of(study, "binning", lambda keys: keys == {"dark_field": "bins"})
-    donut = sweeps_of(study, "zernike", lambda keys: keys == {"dark_field": "donut"})
+    """C7, from sweeps with a known probe that differ by their dark field."""
+    bins, donut = (
+        [name for name in with_known_probe(study, basis, "dark_field")
+         if study.recon(name).dark_field == kind]
+        for basis, kind in (("binning", "bins"), ("zernike", "donut"))
+    )  # fmt: skip
     for slow, fast in zip(bins, donut, strict=False):
         a, b = (
             tables.summary[tables.summary["sweep"] == name]

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
@@ -26,25 +25,22 @@ _DIVERGED = 0.05  # and as diverged
 _LONGER = 2  # times as many epochs, at least, tell growth
 _GROWS = 2.0  # times the share outside of the shorter run
 _FOCUS = 2.0  # [Å] of the true focus
-_PROBE_KEYS = {"probe", "probe_step", "probe_start_epoch", "probe_band_limit"}
+_PROBE_KEYS = {"probe", "probe_pull", "probe_step", "probe_start_epoch", "probe_band_limit"}
+_CHANGED = _PROBE_KEYS | {"dark_field", "epochs"}  # by a run that says something about its probe
 
 
 def joint_probe(study: Study, tables: Tables) -> Iterator[Finding]:
     """What a probe that is optimised with the object does, free and with each constraint."""
     base = _with_known_probe(study)
-    names = [name for name in sweeps_of(study, "zernike", _in_focus)
+    names = [name for name in sweeps_of(study, "zernike", lambda keys: set(keys) <= _CHANGED)
              if study.recon(name).probe == "joint"]  # fmt: skip
     runs = [run for name in names if base for run in _runs(study, tables, name, base)]
     free = [run for run in runs if not run.constraints]
     for others in dict.fromkeys(run.others for run in free):
         yield _free([run for run in free if run.others == others])
     for run in runs:
-        if run.constraints:
+        if run.constraints and run.epochs == study.reconstruction.epochs:
             yield _constrained(study, tables, run, free)
-
-
-def _in_focus(keys: dict[str, Any]) -> bool:
-    return not {"probe_defocus_angstrom", "focus_search_angstrom"} & set(keys)
 
 
 def _with_known_probe(study: Study) -> str:
@@ -109,7 +105,8 @@ def _runs(study: Study, tables: Tables, name: str, base: str) -> Iterator[_Run]:
 def _constraints(study: Study, sweep: str) -> tuple[str, ...]:
     settings = study.recon(sweep)
     kept = (f"dark field ({settings.dark_field})",) * (settings.dark_field != "none")
-    return (*kept, *("band limit",) * settings.probe_band_limit)
+    limit = ("band limit",) * settings.probe_band_limit
+    return (*kept, *limit, *("a pull to the optics' probe",) * (settings.probe_pull > 0))
 
 
 def _free(runs: list[_Run]) -> Finding:
