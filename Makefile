@@ -5,7 +5,7 @@ BIN := .venv/bin
 CORES ?= all
 INSTALL := $(BIN)/pip install --quiet --constraint requirements.lock
 
-# `make bench` runs the benchmarks, an hour or so, and writes benchmarks/README.md and docs/scaling.md.
+# `make bench` runs the benchmarks, two hours or so, and writes benchmarks/README.md and docs/scaling.md.
 .PHONY: study test test-fast bench install install-test lock format clean
 
 study: install

@@ -48,7 +48,7 @@ def write_table(name: str, rows: pd.DataFrame | Sequence[dict[str, Any]]) -> Non
 
 def machine() -> dict[str, Any]:
     """Processor, cores, date and software versions."""
-    return {"processor": _processor(), "cores": _cores(), "date": str(date.today()), **provenance()}
+    return {"processor": _processor(), "cores": cores(), "date": str(date.today()), **provenance()}
 
 
 def _processor() -> str:
@@ -60,5 +60,6 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
