@@ -170,6 +170,6 @@ class Descent:
         if state.probe_step is None:
             allowed = settings.probe_step * float(state.spectrum.abs().max())
             state.probe_step = min(allowed / max(_FIRST * float(gradient.abs().max()), _TINY), most)
-        pulled = gradient.add(state.spectrum - state.ideal, alpha=settings.probe_pull / most)
+        pulled = gradient.add(state.spectrum - state.ideal, alpha=self.objective.probe_pull)
         state.probe_momentum.step(state.spectrum, pulled, state.probe_step * shorter)
         self.objective.keep_in_aperture(state.spectrum)

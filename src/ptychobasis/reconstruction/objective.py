@@ -26,6 +26,8 @@ from ptychobasis.reconstruction.settings import ReconstructionSettings
 
 log = logging.getLogger(__name__)
 
+_PLENTY = 2.0  # numbers known for each unknown in the band: with fewer, more has to be believed
+
 
 @dataclass(frozen=True)
 class Objective:
@@ -40,6 +42,7 @@ class Objective:
         batch: Scan positions of a batch.
         scanned: Pixels (y, x) of a slice where scan positions lie.
         largest_probe_step: Largest stable step of the probe's spectrum.
+        probe_pull: Gradient that pulls a joint probe back, per distance from that of the optics.
         regulariser: Positivity, penalties and band limit of the phase.
         counting: Numbers of knowns and unknowns.
         left_out: Indices of patterns that no step sees, ascending.
@@ -54,6 +57,7 @@ class Objective:
     batch: int
     scanned: tuple[slice, slice]
     largest_probe_step: float
+    probe_pull: float
     regulariser: Regulariser
     counting: Counting
     left_out: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
@@ -137,9 +141,12 @@ def prepare(
     depths = (0.0, *settings.slice_depths_angstrom)
     dose = illumination(layout, probe, optics.wavelength, depths)
     batch = first_batch(settings.batch, len(layout))
-    scales = _scales(
-        loss, dose[0] / len(layout), probe, brightest, batch, 1 / (4 * optics.aperture)
+    counting = count(
+        loss.knowns(), dose[1:], layout, optics.aperture, settings.band_limit_per_angstrom
     )
+    scarcity = max(1.0, _PLENTY * counting.unknowns_in_band / counting.knowns)
+    scales = _scales(loss, dose[0] / len(layout), probe, brightest, batch, optics.aperture)
+    scales = replace(scales, scarcity=scarcity)
     return Objective(
         forward=forward,
         loss=loss,
@@ -151,9 +158,8 @@ def prepare(
         # this bound is tight: all positions see the whole probe
         largest_probe_step=1 / loss.curvature(brightest, 1.0),
         regulariser=Regulariser(settings, layout.object_grid, scales, layout.scanned, device),
-        counting=count(
-            loss.knowns(), dose[1:], layout, optics.aperture, settings.band_limit_per_angstrom
-        ),
+        probe_pull=settings.probe_pull * scarcity * loss.curvature(brightest, 1.0),
+        counting=counting,
         left_out=np.empty(0, np.int64) if left_out is None else left_out,
         team=team,
     )

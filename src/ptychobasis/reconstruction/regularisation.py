@@ -16,7 +16,8 @@ the empty object an l1 penalty leaves next to nothing (Friedman, Hastie and Tibs
 Softw. 33 (2010) 1). These scales follow the sample, the stored numbers and the size of a batch.
 
 Two penalties act along the beam. Smoothness draws each pixel to those above and below, which finds
-the way to the right minimum but takes what differs between slices. It therefore fades. The tie of
+the way to the right minimum but takes what differs between slices. It therefore fades, and less so
+where few numbers are known for each unknown. The tie of
 strengths draws together only one number of each slice: how much it holds of the mean slice. It
 stays, because data hardly tell how a mean phase is shared among slices.
 """
@@ -43,11 +44,13 @@ class Scales:
         dilution: Mean dose of a batch in the pixel that the scan lights most, relative to the
             largest dose that a batch puts into a pixel.
         length: Length over which differences of the phase are measured [Å].
+        scarcity: How many times fewer numbers are known than would be plenty; 1 or more.
     """
 
     curvature: float
     dilution: float
     length: float
+    scarcity: float = 1.0
 
 
 class Regulariser:
@@ -91,7 +94,8 @@ class Regulariser:
             progress: Share of the run that is done.
         """
         stiff = step * self._scales.curvature
-        smoothness = faded(*self._smoothness, progress)
+        first, last = self._smoothness
+        smoothness = faded(first, last * self._scales.scarcity, progress)
         if smoothness and len(phase) > 1:
             phase.copy_(smooth_along_beam(phase, self._beam, stiff * smoothness))
         if self._strength and len(phase) > 1:
