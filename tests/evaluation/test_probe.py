@@ -173,6 +173,11 @@ def test_probes_are_drawn_beside_the_true_one(data: Compressed) -> None:
         picture = np.asarray(axes.get_images()[0].get_array())
         inside = within_aperture(DETECTOR, OPTICS)
         assert picture[np.fft.fftshift(~inside)].max() < 0.05
+    # every panel is filled, so that its scale bar and letter stand on the picture
+    for axes in figure.axes:
+        left, right, bottom, top = axes.get_images()[0].get_extent()
+        assert left <= axes.get_xlim()[0] < axes.get_xlim()[1] <= right
+        assert top <= axes.get_ylim()[1] < axes.get_ylim()[0] <= bottom
 
 
 def test_the_table_tells_the_errors_of_every_probe() -> None:
