@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import shared
 import torch
 
 from ptychobasis.bases.basis import Request
 from ptychobasis.bases.compressed_file import Compressed
 from ptychobasis.bases.registry import build_basis
-from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
 from ptychobasis.core.variant import Variant
 from ptychobasis.evaluation.probe_error import ProbeError, compare_probes
@@ -26,8 +26,8 @@ from ptychobasis.reconstruction.settings import ReconstructionSettings as Settin
 from ptychobasis.report.figures.probe import draw_probes
 from ptychobasis.report.tables import add_probes
 
-DETECTOR = Grid((48, 40), (0.25, 0.31))
-OPTICS = Optics(60e3, 0.03, 12.0, DETECTOR)
+OPTICS = shared.optics((48, 40), (0.25, 0.31), 12.0)
+DETECTOR = OPTICS.detector
 SETTINGS = Settings(
     left_out=0,
     slice_depths_angstrom=(0.0, 20.0),
