@@ -13,8 +13,8 @@ from ptychobasis.evaluation.fsc import band_mean, fourier_shell_correlation
 from ptychobasis.evaluation.window import apodisation_window, inside_scan, scan_window
 
 Array = NDArray[np.floating]
-STEP, EDGE, BAND = 0.25, 2.0, (0.15, 1.1)
-AXIS = -27.5 + np.arange(220) * STEP
+STEP, EDGE, BAND = 0.4, 2.0, (0.15, 1.1)
+AXIS = -27.6 + np.arange(139) * STEP
 
 
 def rectangle(step: tuple[float, float] = (1.0, 1.3)) -> Array:
@@ -44,8 +44,8 @@ SCANS = {"turned 10": turned(10), "turned 45": turned(45), "spiral": spiral(), "
 @cache
 def noise(seed: int) -> Array:
     """Random phases of two slices, up to 1.2 1/Å."""
-    spectrum = np.fft.fft2(np.random.default_rng(seed).normal(size=(2, 220, 220)))
-    q = np.fft.fftfreq(220, STEP)
+    spectrum = np.fft.fft2(np.random.default_rng(seed).normal(size=(2, 139, 139)))
+    q = np.fft.fftfreq(139, STEP)
     return np.fft.ifft2(spectrum * (np.hypot(q[:, None], q) < 1.2)).real
 
 
