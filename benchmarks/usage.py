@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -49,6 +50,7 @@ PROBES, EPOCHS = 48, 3  # that are computed
 DOSE = 1e4  # [electrons/Å²]
 
 
+@cache
 def study(name: str) -> Study:
     """That of ``config/{name}.yaml``; `benchmarks.data` imports more than jobs do."""
     return load_study(ROOT / "config" / f"{name}.yaml")
@@ -72,6 +74,7 @@ def run() -> dict[str, list[dict[str, Any]]]:
     return {"usage": rows}
 
 
+@cache
 def scattering(name: str) -> Scattering:
     """One that makes the model's patterns as large as those of the reference."""
     table = pd.read_csv(ROOT / "results" / "reference" / name / "summary.csv")

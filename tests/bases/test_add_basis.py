@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 from ptychobasis.study.layers import read_layers
@@ -52,6 +53,7 @@ def run(package: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_one_function_and_one_entry_add_a_basis(tmp_path: Path) -> None:
     package = tmp_path / "src/ptychobasis"
     shutil.copytree(ROOT / "src/ptychobasis", package, ignore=shutil.ignore_patterns("__pycache__"))

@@ -4,18 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import shared
 
 from ptychobasis.bases.basis import Basis, Request
 from ptychobasis.bases.compress import compress, leading_vectors
 from ptychobasis.bases.compressed_file import Compressed, read_compressed
 from ptychobasis.bases.registry import build_basis
 from ptychobasis.core.errors import StudyError
-from ptychobasis.core.grid import Grid
-from ptychobasis.core.optics import Optics
 from ptychobasis.data.dataset import Dataset, read_dataset, write_dataset
 from ptychobasis.data.flaws import Flaws
 
-OPTICS = Optics(60e3, 0.03, 0.0, Grid((24, 20), (0.35, 0.35)))
+OPTICS = shared.optics((24, 20), (0.35, 0.35))
 FLAWS = Flaws({(1, 2): "empty"}, {(12, 11): "hot", (2, 3): "dead"})
 
 
@@ -25,8 +24,7 @@ def stored(path: Path, spoilt: bool) -> Dataset:
         values[..., 12, 11] = 50
         values[..., 2, 3] = 0
         values[1, 2] = 7
-    positions = np.stack(np.meshgrid(np.arange(3.0), np.arange(4.0), indexing="ij"), axis=-1)
-    write_dataset(path, OPTICS, positions, values)
+    write_dataset(path, OPTICS, shared.positions((3, 4)), values)
     return read_dataset(path).without(FLAWS)
 
 

@@ -5,31 +5,27 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+import shared
 
 from ptychobasis.bases.basis import Basis, Request
 from ptychobasis.bases.compress import PatternReader, compress, leading_vectors, reduction
 from ptychobasis.bases.compressed_file import read_compressed
 from ptychobasis.bases.registry import build_basis
 from ptychobasis.core.errors import StudyError
-from ptychobasis.core.grid import Grid
-from ptychobasis.core.optics import Optics
 from ptychobasis.data.blocks import stored_bytes
 from ptychobasis.data.dataset import Dataset, read_dataset, write_dataset
 
-OPTICS = Optics(60e3, 0.03, 8.0, Grid((30, 26), (0.3, 0.35)))
+OPTICS = shared.optics(defocus=8.0)
 TINY = PatternReader(3 * 30 * 26 * 4)  # three patterns each
-
-
-def patterns() -> np.ndarray:
-    values = np.random.default_rng(8).random((5, 6, 30, 26)) * (0.1 + OPTICS.bright_field())
-    return (values / values.sum(axis=(2, 3), keepdims=True)).astype(np.float32)
 
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Dataset:
-    steps = np.meshgrid(np.arange(5.0), 2 * np.arange(6.0), indexing="ij")
-    write_dataset(tmp_path / "dataset.h5", OPTICS, np.stack(steps, axis=-1), patterns())
-    return read_dataset(tmp_path / "dataset.h5")
+    return shared.random_dataset(tmp_path / "dataset.h5", OPTICS, (5, 6))
+
+
+def patterns(dataset: Dataset) -> np.ndarray:
+    return np.concatenate([block for _, block in dataset.blocks()])
 
 
 def basis_of(name: str, dataset: Dataset | None = None) -> Basis:
@@ -45,7 +41,7 @@ def test_coefficients_are_inner_products_with_the_masks(
     basis = basis_of(name, dataset)
     compress(dataset, basis, tmp_path / "c.h5")
     read = read_compressed(tmp_path / "c.h5")
-    expected = np.einsum("nyx,myx->nm", patterns().reshape(30, 30, 26).astype(float), basis.masks())
+    expected = np.einsum("nyx,myx->nm", patterns(dataset).astype(float), basis.masks())
     np.testing.assert_allclose(read.coefficients, expected, rtol=1e-4, atol=1e-7)
     assert read.coefficients.dtype == np.float32
     assert (read.basis.name, read.basis.size) == (name, basis.size)
@@ -83,15 +79,13 @@ def test_streaming_changes_nothing_but_the_rounding(dataset: Dataset, tmp_path: 
 def test_the_data_set_of_pixels_loses_nothing(dataset: Dataset, tmp_path: Path) -> None:
     compress(dataset, basis_of("pixels"), tmp_path / "c.h5", reader=TINY)
     read = read_compressed(tmp_path / "c.h5")
-    np.testing.assert_array_equal(
-        read.basis.adjoint(read.coefficients), patterns().reshape(30, 30, 26)
-    )
+    np.testing.assert_array_equal(read.basis.adjoint(read.coefficients), patterns(dataset))
 
 
 def test_leading_vectors_are_singular_vectors(dataset: Dataset) -> None:
     support = OPTICS.bright_field()
     vectors = leading_vectors(dataset, support, 6)
-    seen = patterns()[:, :, support].reshape(30, -1).astype(float)
+    seen = patterns(dataset)[:, support].astype(float)
     _, values, expected = np.linalg.svd(seen, full_matrices=False)
     np.testing.assert_allclose(vectors @ vectors.T, np.eye(6), atol=1e-12)
     np.testing.assert_allclose(np.abs(np.sum(vectors * expected[:6], axis=1)), 1, atol=1e-9)
@@ -109,8 +103,7 @@ def test_vectors_of_patterns_that_are_much_alike(tmp_path: Path, contrast: float
     seen = 1 + generator.random(disc.sum()) + contrast * 400 * weights @ directions
     patterns = np.zeros((30, 30, *disc.shape), np.float32)
     patterns[:, :, disc] = seen.reshape(30, 30, -1)
-    positions = np.stack(np.meshgrid(np.arange(30.0), np.arange(30.0), indexing="ij"), axis=-1)
-    write_dataset(tmp_path / "dataset.h5", OPTICS, positions, patterns)
+    write_dataset(tmp_path / "dataset.h5", OPTICS, shared.positions((30, 30)), patterns)
     found = leading_vectors(read_dataset(tmp_path / "dataset.h5"), disc, count, TINY)
     exact = patterns[:, :, disc].reshape(900, -1).astype(np.float64)
     _, values, expected = np.linalg.svd(exact, full_matrices=False)
@@ -120,7 +113,7 @@ def test_vectors_of_patterns_that_are_much_alike(tmp_path: Path, contrast: float
 
 
 def test_no_basis_of_that_size_captures_more(dataset: Dataset) -> None:
-    flat = patterns().reshape(30, -1).astype(float)
+    flat = patterns(dataset).reshape(30, -1).astype(float)
     energy = {
         name: np.sum((flat @ basis_of(name, dataset).masks()[:5].reshape(5, -1).T) ** 2)
         for name in ("svd", "zernike")
@@ -129,12 +122,11 @@ def test_no_basis_of_that_size_captures_more(dataset: Dataset) -> None:
 
 
 def test_memory_does_not_grow_with_the_scan(tmp_path: Path) -> None:
-    optics = Optics(60e3, 0.03, 0.0, Grid((64, 64), (0.14, 0.14)))
+    optics = shared.optics((64, 64), (0.14, 0.14))
     one = 64 * 64 * 4
     basis = build_basis("zernike", Request(optics, 10))
-    steps = np.meshgrid(np.arange(16.0), np.arange(16.0), indexing="ij")
     rows = (np.full((16, 64, 64), 1 / 4096, np.float32) for _ in range(16))
-    write_dataset(tmp_path / "dataset.h5", optics, np.stack(steps, axis=-1), rows)
+    write_dataset(tmp_path / "dataset.h5", optics, shared.positions((16, 16)), rows)
     dataset = read_dataset(tmp_path / "dataset.h5")
     tracemalloc.start()
     compress(dataset, basis, tmp_path / "c.h5", reader=PatternReader(4 * one))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import shared
 from numpy.typing import NDArray
 
 from ptychobasis.bases.basis import Basis, Request
@@ -12,7 +13,7 @@ from ptychobasis.core.optics import Optics
 
 Float = NDArray[np.floating]
 # another number of pixels and another size of them along y and x
-OPTICS = Optics(60e3, 0.03, 0.0, Grid((48, 60), (0.5, 0.35)))
+OPTICS = shared.optics((48, 60), (0.5, 0.35))
 DISC = OPTICS.bright_field()
 RADIUS = OPTICS.polar_frequencies()[0]
 KY, KX = np.broadcast_arrays(*OPTICS.detector.frequencies())

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import shared
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -12,14 +13,13 @@ from ptychobasis.bases.basis import Basis, Request
 from ptychobasis.bases.disc_functions import disc_vibrations, walsh
 from ptychobasis.bases.registry import build_basis
 from ptychobasis.core.errors import StudyError
-from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
 
 Float = NDArray[np.floating]
 # another number of pixels and another size of them along y and x
-OPTICS = Optics(60e3, 0.03, 0.0, Grid((48, 60), (0.5, 0.35)))
-SMALL = Optics(60e3, 0.03, 0.0, Grid((20, 24), (0.5, 0.35)))
-FINE = Optics(60e3, 0.03, 0.0, Grid((160, 150), (0.35, 0.37)))  # radius about 35 pixels
+OPTICS = shared.optics((48, 60), (0.5, 0.35))
+SMALL = shared.optics((20, 24), (0.5, 0.35))
+FINE = shared.optics((160, 150), (0.35, 0.37))  # radius about 35 pixels
 
 
 def make(name: str, size: int, optics: Optics = OPTICS) -> Basis:

@@ -7,6 +7,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+import shared
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
@@ -18,8 +19,6 @@ from ptychobasis.bases.kind import BasisKind
 from ptychobasis.bases.orthonormal import orthonormal
 from ptychobasis.bases.registry import BASES, build_basis
 from ptychobasis.core.errors import StudyError
-from ptychobasis.core.grid import Grid
-from ptychobasis.core.optics import Optics
 from ptychobasis.data.dataset import read_dataset, write_dataset
 from ptychobasis.forward.layout import lay_out_scan
 from ptychobasis.forward.multislice import Multislice
@@ -30,7 +29,7 @@ from ptychobasis.reconstruction.run import reconstruct
 from ptychobasis.reconstruction.settings import ReconstructionSettings
 
 Float = NDArray[np.float64]
-OPTICS = Optics(60e3, 0.03, 30.0, Grid((32, 28), (0.3, 0.34)))
+OPTICS = shared.optics((32, 28), (0.3, 0.34), 30.0)
 SHAPE = OPTICS.detector.shape
 CPU = torch.device("cpu")
 
@@ -135,8 +134,8 @@ def test_masks_of_any_length_and_angle_make_the_same_reconstruction(
 
 def test_what_was_given_comes_back_from_the_compressed_file(tmp_path: Path) -> None:
     patterns = np.random.default_rng(5).random((3, 4, *SHAPE)) / 900
-    steps = np.meshgrid(np.arange(3.0), np.arange(4.0), indexing="ij")
-    write_dataset(tmp_path / "d.h5", OPTICS, np.stack(steps, -1), patterns.astype(np.float32))
+    positions = shared.positions((3, 4))
+    write_dataset(tmp_path / "d.h5", OPTICS, positions, patterns.astype(np.float32))
     masks = mixed(zernike(6), 4)
     basis = own(tmp_path / "mine.npy", masks)
     compress(read_dataset(tmp_path / "d.h5"), basis, tmp_path / "c.h5")

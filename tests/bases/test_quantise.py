@@ -6,6 +6,7 @@ from typing import get_args
 import h5py
 import numpy as np
 import pytest
+import shared
 from numpy.typing import NDArray
 
 from ptychobasis.bases.basis import Basis, Request
@@ -14,23 +15,17 @@ from ptychobasis.bases.compressed_file import bytes_of_coefficients, read_compre
 from ptychobasis.bases.quantise import Store, decode, encode
 from ptychobasis.bases.registry import build_basis
 from ptychobasis.core.errors import StudyError
-from ptychobasis.core.grid import Grid
-from ptychobasis.core.optics import Optics
 from ptychobasis.data.blocks import stored_bytes
-from ptychobasis.data.dataset import Dataset, read_dataset, write_dataset
+from ptychobasis.data.dataset import Dataset, read_dataset
 from ptychobasis.simulation.noise import bytes_of_counts, count_electrons
 
-OPTICS = Optics(60e3, 0.03, 0.0, Grid((30, 26), (0.3, 0.35)))
+OPTICS = shared.optics()
 TINY = PatternReader(3 * 30 * 26 * 4)  # three patterns each
 
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Dataset:
-    steps = np.meshgrid(np.arange(5.0), 2 * np.arange(6.0), indexing="ij")
-    values = np.random.default_rng(8).random((5, 6, 30, 26)) * (0.01 + OPTICS.bright_field())
-    patterns = values / values.sum(axis=(2, 3), keepdims=True)
-    write_dataset(tmp_path / "dataset.h5", OPTICS, np.stack(steps, axis=-1), patterns)
-    return read_dataset(tmp_path / "dataset.h5")
+    return shared.random_dataset(tmp_path / "dataset.h5", OPTICS, (5, 6))
 
 
 def basis(name: str, size: int = 0, dataset: Dataset | None = None) -> Basis:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import shared
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -17,15 +18,14 @@ from ptychobasis.bases.dark_field import dark_field
 from ptychobasis.bases.disc_functions import complete_zernike_orders, zernike_indices
 from ptychobasis.bases.registry import BASES, build_basis
 from ptychobasis.core.errors import StudyError
-from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
 
 Float = NDArray[np.floating]
-OPTICS = Optics(60e3, 0.03, 0.0, Grid((41, 36), (0.22, 0.25)))
-PAPER = Optics(60e3, 0.03, 0.0, Grid((500, 500), (0.07, 0.07)))
-FINE = Optics(60e3, 0.03, 0.0, Grid((160, 150), (0.35, 0.37)))  # radius about 35 pixels
+OPTICS = shared.optics((41, 36), (0.22, 0.25))
+PAPER = shared.paper_optics()
+FINE = shared.optics((160, 150), (0.35, 0.37))  # radius about 35 pixels
 # another number of pixels and another size of them along y and x
-OBLONG = Optics(60e3, 0.03, 0.0, Grid((48, 60), (0.5, 0.35)))
+OBLONG = shared.optics((48, 60), (0.5, 0.35))
 SIZES = {
     "binning": 3,
     "annular": 4,
@@ -428,7 +428,7 @@ def test_dark_field_counts() -> None:
     bright = OPTICS.bright_field()
     assert dark_field("donut", bright).size == 1
     assert dark_field("pixels", bright).size == bright.size - bright.sum()
-    inner = Optics(60e3, 0.03, 0.0, Grid((140, 128), (35 / 140, 35 / 128)))
+    inner = shared.optics((140, 128), (35 / 140, 35 / 128))
     bins = build_basis("binning", Request(inner, 7)).support
     # 19 x 17 whole bins of 7 pixels, one centred; 45 of them hold the bright field
     assert dark_field("bins", bins, edge=7).size == 19 * 17 - 45

@@ -138,6 +138,7 @@ def test_a_scheduler_that_does_not_answer(
     assert list(dataset.path.parent.iterdir()) == [dataset.path]
 
 
+@pytest.mark.slow
 def test_a_worker_that_does_not_find_the_file(
     workers: LocalCluster, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:

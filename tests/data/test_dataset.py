@@ -9,22 +9,21 @@ import h5py
 import hdf5plugin
 import numpy as np
 import pytest
+import shared
 from shared import optics, random_dataset
 
 from ptychobasis.core.errors import StudyError
 from ptychobasis.core.grid import Grid
-from ptychobasis.core.optics import Optics
 from ptychobasis.core.volume import Volume
 from ptychobasis.data.dataset import Truth, read_dataset, write_dataset
 from ptychobasis.data.dataset_checks import check_patterns, scattering
 
-OPTICS = Optics(60e3, 0.03, -12.5, Grid((24, 20), (0.3, 0.35)))
+OPTICS = shared.optics((24, 20), defocus=-12.5)
 PAGE = Path(__file__).parents[2] / "docs" / "dataset.md"
 
 
 def scan(rows: int = 4, columns: int = 7, step: tuple[float, float] = (1.0, 1.5)) -> np.ndarray:
-    y, x = np.meshgrid(np.arange(rows) * step[0], np.arange(columns) * step[1], indexing="ij")
-    return np.stack([y, x], axis=-1)
+    return shared.positions((rows, columns), step)
 
 
 def noise(shape: tuple[int, ...] = (4, 7, 24, 20), total: float = 0.9) -> np.ndarray:
@@ -85,7 +84,7 @@ def test_blocks_cover_the_scan_and_stay_small(path: Path, patterns: int) -> None
 
 
 def test_blocks_end_where_chunks_end(tmp_path: Path) -> None:
-    optics = Optics(60e3, 0.03, 0.0, Grid((256, 256), (0.14, 0.14)))
+    optics = shared.optics((256, 256), (0.14, 0.14))
     write_dataset(tmp_path / "a.h5", optics, scan(2, 9), np.zeros((2, 9, 256, 256), np.float32))
     starts = [points.start for points, _ in read_dataset(tmp_path / "a.h5").blocks(6 * 2**18)]
     assert starts == [0, 4, 8, 9, 13, 17]

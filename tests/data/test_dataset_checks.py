@@ -7,23 +7,18 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import shared
 from scipy.ndimage import shift
 
 from ptychobasis.core.errors import StudyError
-from ptychobasis.core.grid import Grid
-from ptychobasis.core.optics import Optics
 from ptychobasis.data.dataset import Dataset, read_dataset, write_dataset
 from ptychobasis.data.dataset_checks import check_patterns
 from ptychobasis.data.disc import fit_disc
 
-OPTICS = Optics(60e3, 0.03, 0.0, Grid((48, 40), (0.35, 0.35)))  # a disc of 10.4 and 8.6 pixels
+OPTICS = shared.optics((48, 40), (0.35, 0.35))  # a disc of 10.4 and 8.6 pixels
 SHAPE = (6, 7)
 ELECTRONS = 2e4
 CENTRE = (24, 20)
-
-
-def positions() -> np.ndarray:
-    return np.stack(np.meshgrid(np.arange(6.0), np.arange(7.0), indexing="ij"), axis=-1)
 
 
 def patterns() -> np.ndarray:
@@ -44,7 +39,7 @@ def counted() -> np.ndarray:
 
 def stored(folder: Path, values: np.ndarray, electrons: float | None = None) -> Dataset:
     path = folder / "mine.h5"
-    write_dataset(path, OPTICS, positions(), values, electrons=electrons)
+    write_dataset(path, OPTICS, shared.positions((6, 7)), values, electrons=electrons)
     return read_dataset(path)
 
 

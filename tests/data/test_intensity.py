@@ -4,9 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import shared
 
-from ptychobasis.core.grid import Grid
-from ptychobasis.core.optics import Optics
 from ptychobasis.data.dataset import read_dataset, write_dataset
 from ptychobasis.data.intensity import beam_currents, intensity_scale
 
@@ -48,12 +47,11 @@ def test_currents_are_relative_to_the_median_of_good_patterns() -> None:
 
 
 def test_scaled_patterns_are_those_of_a_steady_beam(tmp_path: Path) -> None:
-    optics = Optics(60e3, 0.03, 0.0, Grid((24, 20), (0.35, 0.35)))
+    optics = shared.optics((24, 20), (0.35, 0.35))
     steady = np.random.default_rng(0).random((3, 4, 24, 20)).astype(np.float32)
     currents = np.linspace(1, 0.8, 12, dtype=np.float32)
-    positions = np.stack(np.meshgrid(np.arange(3.0), np.arange(4.0), indexing="ij"), axis=-1)
     falling = steady * currents.reshape(3, 4, 1, 1)
-    write_dataset(tmp_path / "a.h5", optics, positions, falling)
+    write_dataset(tmp_path / "a.h5", optics, shared.positions((3, 4)), falling)
     data = read_dataset(tmp_path / "a.h5").scaled(currents)
     read = np.concatenate([block for _, block in data.blocks(5 * 24 * 20 * 4)])
     np.testing.assert_allclose(read, steady.reshape(12, 24, 20), rtol=1e-6)

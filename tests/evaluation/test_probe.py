@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import shared
 import torch
 
 from ptychobasis.bases.basis import Request
 from ptychobasis.bases.compressed_file import Compressed
 from ptychobasis.bases.registry import build_basis
-from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
 from ptychobasis.core.variant import Variant
 from ptychobasis.evaluation.probe_error import ProbeError, compare_probes
@@ -26,8 +26,8 @@ from ptychobasis.reconstruction.settings import ReconstructionSettings as Settin
 from ptychobasis.report.figures.probe import draw_probes
 from ptychobasis.report.tables import add_probes
 
-DETECTOR = Grid((48, 40), (0.25, 0.31))
-OPTICS = Optics(60e3, 0.03, 12.0, DETECTOR)
+OPTICS = shared.optics((48, 40), (0.25, 0.31), 12.0)
+DETECTOR = OPTICS.detector
 SETTINGS = Settings(
     left_out=0,
     slice_depths_angstrom=(0.0, 20.0),
@@ -173,6 +173,11 @@ def test_probes_are_drawn_beside_the_true_one(data: Compressed) -> None:
         picture = np.asarray(axes.get_images()[0].get_array())
         inside = within_aperture(DETECTOR, OPTICS)
         assert picture[np.fft.fftshift(~inside)].max() < 0.05
+    # every panel is filled, so that its scale bar and letter stand on the picture
+    for axes in figure.axes:
+        left, right, bottom, top = axes.get_images()[0].get_extent()
+        assert left <= axes.get_xlim()[0] < axes.get_xlim()[1] <= right
+        assert top <= axes.get_ylim()[1] < axes.get_ylim()[0] <= bottom
 
 
 def test_the_table_tells_the_errors_of_every_probe() -> None:

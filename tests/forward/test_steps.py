@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+import shared
 import torch
 from ase import Atoms
 from numpy.testing import assert_allclose
@@ -109,7 +110,7 @@ def test_patterns_and_gradients_are_autograds(
 
 
 def test_the_gradient_is_the_slope() -> None:
-    optics = Optics(60e3, 0.03, 8.0, Grid((6, 8), (0.7, 0.5)))
+    optics = shared.optics((6, 8), (0.7, 0.5), 8.0)
     model, spectrum = make(propagation_steps(DEPTHS, optics, 12.0), optics)
     assert len(model.steps.depths) == 5
     value = differentiable(model, spectrum, BATCH, square_loss)

@@ -12,20 +12,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import shared
 import torch
 
-from ptychobasis.bases.basis import Request
-from ptychobasis.bases.compressed_file import Compressed, read_compressed, write_compressed
+from ptychobasis.bases.compressed_file import Compressed, write_compressed
 from ptychobasis.bases.quantise import Coefficients
-from ptychobasis.bases.registry import build_basis
-from ptychobasis.core.grid import Grid
-from ptychobasis.core.optics import Optics
 from ptychobasis.reconstruction.checkpoint import Checkpoint, fingerprint
 from ptychobasis.reconstruction.result_file import read_reconstruction
 from ptychobasis.reconstruction.run import reconstruct
 from ptychobasis.reconstruction.settings import ReconstructionSettings
 
-OPTICS = Optics(60e3, 0.03, 0.0, Grid((32, 28), (0.3, 0.34)))
+OPTICS = shared.optics((32, 28), (0.3, 0.34))
 SETTINGS = ReconstructionSettings(
     left_out=0, slice_depths_angstrom=(0.0, 15.0), epochs=60, batch=8, device="cpu"
 )
@@ -50,15 +47,7 @@ write_reconstruction(folder / "result.h5", result)
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Compressed:
-    """Smooth patterns of no particular object."""
-    generator = np.random.default_rng(0)
-    bright = OPTICS.bright_field()
-    patterns = bright / bright.sum() * generator.uniform(0.6, 1.0, (36, 1, 1))
-    basis = build_basis("zernike", Request(OPTICS, 15))
-    positions = np.moveaxis(np.mgrid[0:6, 0:6], 0, -1).astype(float)
-    path = tmp_path_factory.mktemp("data") / "data.h5"
-    write_compressed(path, OPTICS, positions, basis, Coefficients([basis.forward(patterns)]))
-    return read_compressed(path)
+    return shared.discs(tmp_path_factory.mktemp("data") / "data.h5", OPTICS)
 
 
 @contextmanager

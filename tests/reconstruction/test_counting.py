@@ -4,13 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import shared
 import torch
 
 from ptychobasis.bases.basis import Request
 from ptychobasis.bases.compressed_file import Compressed
 from ptychobasis.bases.registry import build_basis
-from ptychobasis.core.grid import Grid
-from ptychobasis.core.optics import Optics
 from ptychobasis.forward.layout import lay_out_scan
 from ptychobasis.forward.waves import probe_spectrum, propagator
 from ptychobasis.reconstruction.counting import count, illumination
@@ -21,7 +20,7 @@ from ptychobasis.study.load import load_study
 
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parents[2]
-OPTICS = Optics(60e3, 0.03, 0.0, Grid((64, 56), (0.2, 0.22)))
+OPTICS = shared.optics((64, 56), (0.2, 0.22))
 
 
 def scan(ny: int, nx: int, step: float = 1.0) -> np.ndarray:

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import shared
 
 from ptychobasis.bases.basis import Request
 from ptychobasis.bases.compressed_file import Compressed
 from ptychobasis.bases.registry import build_basis
 from ptychobasis.core.errors import StudyError
-from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
 from ptychobasis.forward.waves import crop_probe, probe_spectrum, propagator
 from ptychobasis.reconstruction.grids import (
@@ -20,7 +20,7 @@ from ptychobasis.reconstruction.grids import (
 )
 from ptychobasis.reconstruction.settings import ReconstructionSettings
 
-OPTICS = Optics(60e3, 0.03, 0.0, Grid((250, 240), (0.14, 0.14)))
+OPTICS = shared.optics((250, 240), (0.14, 0.14))
 
 
 def scattering(reach: float) -> np.ndarray:

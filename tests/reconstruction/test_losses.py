@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import shared
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
@@ -14,7 +15,7 @@ from ptychobasis.bases.basis import Basis, Request
 from ptychobasis.bases.dark_field import dark_field
 from ptychobasis.bases.registry import build_basis
 from ptychobasis.core.errors import StudyError
-from ptychobasis.core.grid import Grid, centred_slices
+from ptychobasis.core.grid import centred_slices
 from ptychobasis.core.optics import Optics
 from ptychobasis.forward.layout import lay_out_scan
 from ptychobasis.forward.multislice import Multislice
@@ -23,8 +24,8 @@ from ptychobasis.forward.waves import probe_spectrum
 from ptychobasis.reconstruction.losses import CoefficientLoss, LossKind
 
 Float = NDArray[np.floating]
-OPTICS = Optics(60e3, 0.03, 0.0, Grid((13, 16), (0.4, 0.35)))
-PAPER = Optics(60e3, 0.03, 0.0, Grid((500, 500), (0.07, 0.07)))
+OPTICS = shared.optics((13, 16), (0.4, 0.35))
+PAPER = shared.paper_optics()
 SHAPE = OPTICS.detector.shape
 SIZES = {"binning": 2, "zernike": 6, "svd": 4}
 NAMES = ["pixels", "bright-field", "binning", "zernike", "svd", "oblique"]
@@ -241,7 +242,7 @@ def test_sums_over_bins_are_the_same_bits_every_time() -> None:
 
 # through the whole forward model
 
-TINY = Optics(60e3, 0.03, 5.0, Grid((9, 8), (0.42, 0.5)))
+TINY = shared.optics((9, 8), (0.42, 0.5), 5.0)
 
 
 def through_multislice(

@@ -12,14 +12,9 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+import shared
 import torch
 
-from ptychobasis.bases.basis import Request
-from ptychobasis.bases.compressed_file import write_compressed
-from ptychobasis.bases.quantise import Coefficients
-from ptychobasis.bases.registry import build_basis
-from ptychobasis.core.grid import Grid
-from ptychobasis.core.optics import Optics
 from ptychobasis.reconstruction.processes import Team
 from ptychobasis.reconstruction.result_file import Reconstruction, read_reconstruction
 from ptychobasis.reconstruction.settings import ReconstructionSettings
@@ -55,14 +50,8 @@ if os.environ.get("RANK") == "1":
 
 @pytest.fixture
 def task(tmp_path: Path) -> ReconstructionTask:
-    """Smooth patterns of no particular object, to be explained with a joint probe."""
-    optics = Optics(60e3, 0.03, 0.0, Grid((32, 28), (0.3, 0.34)))
-    bright = optics.bright_field()
-    patterns = bright / bright.sum() * np.random.default_rng(0).uniform(0.6, 1.0, (36, 1, 1))
-    basis = build_basis("zernike", Request(optics, 15))
-    positions = np.moveaxis(np.mgrid[0:6, 0:6], 0, -1).astype(float)
-    coefficients = Coefficients([basis.forward(patterns)])
-    write_compressed(tmp_path / "data.h5", optics, positions, basis, coefficients)
+    """Discs to be explained with a joint probe."""
+    shared.discs(tmp_path / "data.h5", shared.optics((32, 28), (0.3, 0.34)))
     settings = ReconstructionSettings(
         left_out=0, slice_depths_angstrom=(0.0, 15.0), epochs=6, batch=5, probe="joint",
         probe_start_epoch=2,

@@ -4,14 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import shared
 from ase.build import bulk
 
 from ptychobasis.bases.basis import Request
 from ptychobasis.bases.compress import compress
 from ptychobasis.bases.compressed_file import read_compressed
 from ptychobasis.bases.registry import build_basis
-from ptychobasis.core.grid import Grid
-from ptychobasis.core.optics import Optics
 from ptychobasis.core.variant import Variant
 from ptychobasis.core.volume import Volume
 from ptychobasis.data.dataset import Dataset, Truth, read_dataset, write_dataset
@@ -22,7 +21,7 @@ from ptychobasis.reconstruction.settings import ReconstructionSettings
 from ptychobasis.simulation.abtem_scan import phonon_potential, projected_layers, scan
 from ptychobasis.simulation.settings import FrozenPhonons, Simulation
 
-OPTICS = Optics(60e3, 0.03, 20.0, Grid((48, 44), (14.4 / 48, 13.2 / 44)))
+OPTICS = shared.optics((48, 44), (14.4 / 48, 13.2 / 44), 20.0)
 KEYS = Simulation(
     sampling_angstrom=0.2,
     slice_thickness_angstrom=1.36,

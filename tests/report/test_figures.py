@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import shared
 import torch
 from matplotlib import colors
 from matplotlib.axes import Axes
@@ -24,7 +25,6 @@ from numpy.typing import NDArray
 from ptychobasis.bases.basis import Basis, Request
 from ptychobasis.bases.registry import build_basis
 from ptychobasis.core.electrons import interaction_constant
-from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
 from ptychobasis.core.variant import Variant
 from ptychobasis.core.volume import Volume
@@ -44,13 +44,13 @@ from ptychobasis.report.figures.rate import draw_rate
 from ptychobasis.report.figures.slices import draw_slices
 from ptychobasis.report.names import reference_name, sweep_names, titles
 
-OPTICS = Optics(60e3, 0.03, 0.0, Grid((40, 36), (0.25, 0.28)))
+OPTICS = shared.optics((40, 36), (0.25, 0.28))
 DEPTHS = (0.0, 12.0)
 BAND = (0.2, 1.0)
 REFERENCE = Variant("uncompressed", "all")
 KEYS = Evaluation(reference=str(REFERENCE), band_per_angstrom=BAND, apodisation_angstrom=1.0)
 SAMPLING, ORIGIN = (0.25, 0.3), (-2.0, 1.0)
-POSITIONS = np.stack(np.meshgrid(np.arange(8.0), 3 + np.arange(11.0), indexing="ij"), -1)
+POSITIONS = shared.positions((8, 11)) + np.array([0.0, 3.0])
 ATOMS = np.random.default_rng(7).uniform((-1, 2), (9, 15), (2, 30, 2))
 
 
@@ -227,7 +227,7 @@ def test_masks_are_drawn_as_they_were_given() -> None:
 @pytest.mark.parametrize("name", ["pixels", "bright-field"])
 def test_pixels_may_come_first_even_on_a_large_detector(name: str) -> None:
     """A picture of a few masks must not build all of them: those of 250 000 pixels."""
-    optics = Optics(60e3, 0.03, 0.0, Grid((500, 420), (0.07, 0.08)))
+    optics = shared.optics((500, 420), (0.07, 0.08))
     recorded = pattern(OPTICS)
     padded = np.zeros(optics.detector.shape)
     padded[230:270, 192:228] = recorded

@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import shared
 from numpy.typing import NDArray
 
 from ptychobasis.bases.basis import Request
 from ptychobasis.bases.compressed_file import write_compressed
 from ptychobasis.bases.quantise import Coefficients
 from ptychobasis.bases.registry import build_basis
-from ptychobasis.core.grid import Grid
-from ptychobasis.core.optics import Optics
 from ptychobasis.core.variant import Variant
 from ptychobasis.core.volume import Volume
 from ptychobasis.data.blocks import stored_bytes
@@ -39,8 +38,8 @@ from ptychobasis.simulation.noise import CountBytes
 from ptychobasis.study.load import load_study
 
 ROOT = Path(__file__).parents[2]
-OPTICS = Optics(60e3, 0.03, 0.0, Grid((16, 14), (0.3, 0.35)))
-POSITIONS = np.stack(np.meshgrid(np.arange(4.0), np.arange(5.0), indexing="ij"), axis=-1)
+OPTICS = shared.optics((16, 14))
+POSITIONS = shared.positions((4, 5))
 REFERENCE = Variant("uncompressed", "all")
 VARIANTS = {Variant("zernike", "6"): 6, Variant("zernike", "3"): 3, REFERENCE: 224}
 

@@ -130,6 +130,7 @@ def test_batches_do_not_change_the_patterns(potential: Any, windowed: NDArray[np
     np.testing.assert_allclose(again, windowed, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_patterns_repeat_to_the_bit_in_every_process() -> None:
     code = "from test_abtem_scan import print_bits; print_bits()"
     command = [sys.executable, "-c", code]

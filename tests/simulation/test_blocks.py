@@ -144,6 +144,7 @@ def units(draw: st.DrawFn) -> Atoms:
     return Atoms(symbols, scaled_positions=moved, cell=cell, pbc=True)
 
 
+@pytest.mark.slow
 @given(units(), st.tuples(*[st.integers(-3, 3)] * 3).filter(any))
 @settings(
     max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)

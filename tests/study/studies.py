@@ -3,11 +3,13 @@
 import copy
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import shared
 
 from ptychobasis.core.errors import StudyError
 from ptychobasis.core.grid import Grid
@@ -19,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 ABSENT = object()
 
 
+@cache  # many tests change a copy of it
 def shipped(name: str) -> dict[str, Any]:
     return read_layers([ROOT / "config" / f"{name}.yaml"])
 
@@ -56,14 +59,9 @@ def measured(
     """A ready data set, that of the default study but for what is given, all dark."""
     optics = load_study(ROOT / "config/demo.yaml", checked=True).optics()
     sampling = (window[0] / pixels[0], window[1] / pixels[1])
-    positions = other.pop("positions", grid_of_positions((18, 30), 1.0))
+    positions = other.pop("positions", shared.positions((18, 30)))
     optics = replace(optics, detector=Grid(pixels, sampling), **other)
     count = positions.shape[0] * positions.shape[1]
     patterns = (np.zeros((1, *pixels), np.float32) for _ in range(count))
     write_dataset(path, optics, positions, patterns, truth)
     return path
-
-
-def grid_of_positions(shape: tuple[int, int], step: float) -> np.ndarray:
-    """Scan positions ``(ny, nx, 2)`` as (y, x) [Å]."""
-    return np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1) * float(step)

@@ -159,6 +159,7 @@ def test_the_function_of_a_basis_and_what_it_calls_count(package: Path) -> None:
     assert digest("compress", "svd") == before["svd"]
 
 
+@pytest.mark.slow
 def test_another_basis_changes_no_digest(package: Path) -> None:
     names = sorted(module._entries())
     scripts = [path.stem for path in SCRIPTS.glob("*.py")]

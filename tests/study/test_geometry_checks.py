@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import shared
 from ase import Atoms
 from ase.io import write
-from studies import ROOT, changed, grid_of_positions, measured, refusal
+from studies import ROOT, changed, measured, refusal
 
 from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
@@ -118,7 +119,7 @@ def test_the_camera_reaches_beyond_the_disc(tmp_path: Path, pixels: int, allowed
 def test_neighbouring_positions_overlap(tmp_path: Path, step: float, allowed: bool) -> None:
     """92.17 Å below the focus the probe is 2 x 92.17 x 0.03 + 1.22 x 0.0487 / 0.03 = 7.5 Å wide."""
     truth = Truth(Volume(np.zeros((24, 8, 8), np.float32), (0.2, 0.2), (0.0, 0.0)), 3.84)
-    positions = grid_of_positions((5, 6), step)
+    positions = shared.positions((5, 6), (step, step))
     file = measured(tmp_path / "mine.h5", positions=positions, truth=truth)
     simulated = small(**{"scan.shape": [5, 6], "scan.step_angstrom": [1, step]})
     for study in (simulated, of_file(file)):
@@ -136,7 +137,7 @@ def test_a_field_is_large_enough_to_compare(
 ) -> None:
     """Eight pixels of the model, of 0.27 Å, are 2.2 Å; a line scan has none."""
     keys = {"evaluation.apodisation_angstrom": 1}
-    positions = grid_of_positions(shape, 1.0)
+    positions = shared.positions(shape)
     given = of_file(measured(tmp_path / "mine.h5", positions=positions), **keys)
     for study in (small(**{"scan.shape": list(shape), **keys}), given):
         if allowed:

@@ -9,7 +9,15 @@ from benchmarks.common import RESULTS
 from benchmarks.usage import reference_jobs, scattering, study
 from ptychobasis.study import resources
 from ptychobasis.study.load import load_study
-from ptychobasis.study.resources import LEAST_MIN, SNAKEMAKE_MB, Job, memory, minutes, seconds
+from ptychobasis.study.resources import (
+    LEAST_MIN,
+    OTHERS,
+    SNAKEMAKE_MB,
+    Job,
+    memory,
+    minutes,
+    seconds,
+)
 from ptychobasis.study.schema import Study
 
 MOST = 1.5  # times what was used,
@@ -41,8 +49,17 @@ REFERENCE = pd.concat(map(reference, STUDIES))
 )
 def test_jobs_ask_for_what_they_use_and_little_more(row: Any) -> None:
     mb, time = asked(row)
-    assert row.used_mb + SNAKEMAKE_MB <= mb <= MOST * (row.used_mb + SNAKEMAKE_MB)
-    assert row.used_s <= time <= max(SHORT_S, MOST * row.used_s)
+    assert row.used_mb + SNAKEMAKE_MB <= mb
+    assert row.used_s <= time
+    if row.rule not in OTHERS:  # whose constants are those of the larger study
+        assert mb <= MOST * (row.used_mb + SNAKEMAKE_MB)
+        assert time <= max(SHORT_S, MOST * row.used_s)
+
+
+@pytest.mark.parametrize("rule", OTHERS)
+def test_constants_are_no_larger_than_the_paper_needs(rule: str) -> None:
+    used = JOBS["used_mb"][JOBS["rule"] == rule].max() + SNAKEMAKE_MB
+    assert memory(study("demo"), Job(rule)) == memory(study("paper"), Job(rule)) <= MOST * used
 
 
 @pytest.mark.parametrize(
@@ -52,7 +69,8 @@ def test_jobs_ask_for_what_whole_runs_used(row: Any) -> None:
     mb, time = asked(row)
     assert row.peak_memory_mb + SNAKEMAKE_MB <= mb
     most = min(row.seconds, row.processor_seconds + SAMPLED_S)
-    assert row.processor_seconds <= time <= max(SHORT_S, MOST * most)
+    assert row.processor_seconds <= time
+    assert row.rule in OTHERS or time <= max(SHORT_S, MOST * most)
 
 
 def test_the_tables_hold_every_rule_that_is_queued() -> None:
@@ -66,7 +84,8 @@ def test_the_tables_hold_every_rule_that_is_queued() -> None:
 
 
 def test_short_jobs_ask_for_time_to_start() -> None:
-    assert minutes(study("demo"), Job("check_dataset")) == LEAST_MIN
+    assert minutes(study("demo"), Job("crystal")) == LEAST_MIN
+    assert minutes(study("demo"), Job("compress", "zernike", "36")) == LEAST_MIN
     whole = Job("reconstruct", "whole", "36")
     assert minutes(study("paper"), whole) * 60 >= seconds(study("paper"), whole) > LEAST_MIN * 60
 
@@ -94,10 +113,8 @@ ZERNIKE, PIXELS = ("zernike", "36"), ("uncompressed", "all")
     [
         ({"scan": LARGE}, "simulate_phonon", (), "memory seconds"),
         ({"scan": LARGE}, "reconstruct", ZERNIKE, "memory seconds"),
-        ({"scan": LARGE}, "count_electrons", (), "seconds"),
-        ({"scan": LARGE}, "evaluate", (), "memory"),
+        ({"scan": LARGE}, "compress", PIXELS, "memory seconds"),
         ({"detector": {"pixels": [250, 250]}}, "reconstruct", PIXELS, "memory seconds"),
-        ({"detector": {"pixels": [250, 250]}}, "figure_data", (), "memory"),
         ({"reconstruction": DEPTHS}, "reconstruct", ZERNIKE, "memory"),
         ({"reconstruction": DEPTHS | {"epochs": 400}}, "reconstruct", ZERNIKE, "seconds"),
         ({"reconstruction": {"propagation_step_angstrom": 2}}, "reconstruct", ZERNIKE, "memory"),
@@ -105,7 +122,7 @@ ZERNIKE, PIXELS = ("zernike", "36"), ("uncompressed", "all")
         ({"reconstruction": {"epochs": 400, "batch": 4}}, "reconstruct", ZERNIKE, "seconds"),
         ({"simulation": {"batch": 64}}, "simulate_phonon", (), "memory"),
         ({"simulation": {"sampling_angstrom": 0.07}}, "simulate_phonon", (), "memory seconds"),
-        ({"crystal": {"repeats": 48}}, "average_phonons", (), "memory"),
+        ({"crystal": {"repeats": 48}}, "simulate_phonon", (), "memory seconds"),
     ],
 )
 def test_more_work_asks_for_more(

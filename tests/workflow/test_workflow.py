@@ -21,7 +21,10 @@ from skimage.io import imread
 from ptychobasis.bases.compressed_file import read_compressed
 from ptychobasis.data.dataset import read_dataset
 from ptychobasis.reconstruction.result_file import read_reconstruction
+from ptychobasis.report.jobs import expected_jobs
 from ptychobasis.report.tables import read_csv
+from ptychobasis.study.layers import read_layers
+from ptychobasis.study.load import load_study
 
 FIGURES = ("masks", "fsc", "slices", "quality", "depth", "probe", "claims")
 MINIATURE = ("--configfile", "config/test.yaml")
@@ -31,6 +34,12 @@ def jobs(dry_run: str) -> set[str]:
     """Rules that a dry run names in its table of jobs."""
     table = dry_run.split("Job stats:", 1)[1].split("total", 1)[0].splitlines()[3:]
     return {line.split()[0] for line in table if line.strip()} - {"all"}
+
+
+def files_of(results: Path, kind: str) -> set[str]:
+    """Names of the jobs that wrote a file of a kind, 'logs' or 'benchmarks'."""
+    files = (path.relative_to(results) for path in results.rglob(f"{kind}/**/*.*"))
+    return {str(file.with_suffix("")).replace(f"{kind}/", "") for file in files}
 
 
 def test_all_figures_are_drawn(miniature: Path) -> None:
@@ -77,14 +86,21 @@ def test_results_are_complete_and_say_how_they_were_made(miniature: Path) -> Non
 
 def test_logs_and_benchmarks_are_written_for_every_job(miniature: Path) -> None:
     folder = miniature / "results/test"
-
-    def jobs_of(kind: str) -> set[str]:
-        files = (path.relative_to(folder) for path in folder.rglob(f"{kind}/**/*.*"))
-        return {str(file.with_suffix("")).replace(f"{kind}/", "") for file in files}
-
-    assert jobs_of("logs") == jobs_of("benchmarks")
-    assert {"crystal", "seed_1/evaluate", "seed_1/reconstruct/zernike/6"} <= jobs_of("logs")
+    assert files_of(folder, "logs") == files_of(folder, "benchmarks")
     assert "epoch 4 of 4: loss" in (folder / "seed_1/logs/reconstruct/zernike/6.log").read_text()
+
+
+def check_table_of_jobs(folder: Path, *files: str) -> None:
+    """`jobs.csv` of a study that was run in a folder names every job that Snakemake ran."""
+    study = load_study(read_layers([folder / name for name in files]), checked=True)
+    results = folder / "results" / study.study
+    expected = expected_jobs(study)
+    assert files_of(results, "benchmarks") == {*expected, "provenance"}
+    assert read_csv(results / "tables/jobs.csv")["job"].tolist() == expected
+
+
+def test_the_table_of_jobs_names_all_that_snakemake_ran(miniature: Path) -> None:
+    check_table_of_jobs(miniature, "config/test.yaml")
 
 
 def test_a_second_run_has_nothing_to_do(miniature: Path) -> None:
@@ -149,6 +165,7 @@ def test_bytes_and_doses_are_drawn_where_sweeps_differ_in_them(
     done = snakemake(tmp_path / "copy", *MINIATURE, "overlay.yaml")
     assert done.returncode == 0, done.stderr[-3000:]
     results = tmp_path / "copy/results/test"
+    check_table_of_jobs(tmp_path / "copy", "config/test.yaml", "overlay.yaml")
     assert min(imread(results / "figures/rate.png").shape[:2]) > 300
     read = {name: read_compressed(results / f"seed_1/compressed/{name}.h5") for name in (
         "svd-int8/3", "noisy/all", "uncompressed/all",
@@ -193,6 +210,7 @@ def test_a_study_starts_from_anyones_data_set(miniature: Path, tmp_path: Path) -
     done = snakemake(tmp_path, "--configfile", "mine.yaml")
     assert done.returncode == 0, done.stderr[-3000:]
     ours = read_reconstruction(miniature / "results/test/seed_1/reconstructions/svd/3.h5")
+    check_table_of_jobs(tmp_path, "mine.yaml")
     results = tmp_path / "results/mine"
     first, second = (
         read_reconstruction(results / f"seed_{seed}/reconstructions/svd/3.h5") for seed in (1, 2)

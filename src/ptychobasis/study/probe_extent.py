@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -21,6 +22,7 @@ def diameter(optics: Optics, distance: float) -> float:
     return 2 * abs(distance) * optics.semi_angle + 1.22 / optics.aperture
 
 
+@cache  # sweeps share it
 def share_outside(optics: Optics, window: tuple[float, float], distance: float) -> float:
     """Share of the probe's intensity outside a window.
 

@@ -1,9 +1,11 @@
-"""Memory and time that a job asks a cluster for, from the sizes of what it works on.
+"""Memory and time that a job asks a cluster for.
 
-Constants are fitted to the jobs of demo and paper on two cores of an AMD EPYC without a GPU, two
-jobs of one thread side by side: times to results/reference/*/jobs.csv, peaks of memory to these and
-to benchmarks/results/usage.csv. tests/test_resources.py holds the model against both. A slower
-machine is served by further attempts, each of which asks for more.
+Simulations, compressions and reconstructions ask by the sizes of what they work on, all other rules
+for constants that suffice at the scale of the paper. Formulas are fitted to the jobs of demo and
+paper on two cores of an AMD EPYC without a GPU, two jobs of one thread side by side: times to
+results/reference/*/jobs.csv, peaks of memory to these and to benchmarks/results/usage.csv.
+tests/study/test_resources.py holds the model against both. A slower machine is served by further
+attempts, each of which asks for more.
 """
 
 import math
@@ -19,6 +21,18 @@ _HEADROOM = 1.12  # over the formulas
 _CACHE_MB = 64  # of HDF5, for each file that is open
 _CHUNK_MB = 8  # waves that a reconstruction works on at once, see `engine`
 _FOCUS_EPOCHS = 15 * 10  # the most that a search of the focus takes, see `probe` and `descent`
+
+# Memory [MB], Snakemake's own included, and time [min] of rules that take seconds in demo and
+# paper; an hour is enough to read 300 GB of patterns, 30 min for hundreds of reconstructions
+OTHERS = {
+    "crystal": (600, LEAST_MIN),
+    "average_phonons": (4500, 60),
+    "check_dataset": (700, 60),
+    "count_electrons": (900, 60),
+    "evaluate": (2500, 30),
+    "depth": (1200, 30),
+    "figure_data": (2500, 30),
+}
 
 
 class Job(NamedTuple):
@@ -39,11 +53,15 @@ class Job(NamedTuple):
 
 def memory(study: Study, job: Job) -> int:
     """What a job asks for [MB], as Slurm counts it: Snakemake's own processes too."""
+    if job.rule in OTHERS:
+        return OTHERS[job.rule][0]
     return math.ceil(_HEADROOM * (SNAKEMAKE_MB + _peak(study, sizes(study), job)))
 
 
 def seconds(study: Study, job: Job) -> float:
     """Processor time of a job with one thread of a CPU [s], with some headroom."""
+    if job.rule in OTHERS:
+        return 60 * OTHERS[job.rule][1]
     return _HEADROOM * _time(study, sizes(study), job)
 
 
@@ -53,37 +71,19 @@ def minutes(study: Study, job: Job) -> int:
 
 
 def _peak(study: Study, data: Sizes, job: Job) -> float:
-    """Largest memory of a script [MB]; what it imports takes 130 to 610 of them."""
-    voxels, positions = data.voxels / 1e6, len(data.positions) / 1e6
+    """Largest memory of a script [MB]; what it imports takes 190 to 610 of them."""
     match job.rule:
-        case "crystal":
-            peak = 130 + 2e-3 * data.atoms
         case "simulate_phonon":  # potential, its copy, transmission; probes in three arrays
             assert study.simulation is not None
-            peak = 430 + 16 * voxels + 24e-6 * study.simulation.batch * data.waves
-        case "average_phonons":  # potentials as read, their sum and mean
-            members = _members(study)
-            caches = members * min(_CACHE_MB, 4 * positions * data.pixels)
-            peak = 290 + caches + (4 * members + 20) * voxels
-        case "check_dataset":
-            peak = 190
-        case "count_electrons":
-            peak = 370
+            peak = 430 + 16e-6 * data.voxels + 24e-6 * study.simulation.batch * data.waves
         case "compress":
-            stored = 4 * positions * numbers(study, data, job.sweep, job.size)
+            stored = 4e-6 * len(data.positions) * numbers(study, data, job.sweep, job.size)
             gram = 24e-6 * data.disc**2 * (study.sweeps[job.sweep].basis == "svd")
             own = 24e-6 * data.pixels * (study.sweeps[job.sweep].basis == "file")
             own *= numbers(study, data, job.sweep, job.size)  # read with eight bytes, and copied
             peak = 190 + gram + own + min(2 * _CACHE_MB, 2 * stored)
         case "reconstruct":
             peak = _reconstruction_peak(study, data, job)
-        case "depth":  # the potentials of all seeds
-            peak = 200 + (4 * len(study.seeds) + 4) * voxels
-        case "evaluate" | "figure_data":  # coefficients are read whole, for their size or masks
-            shown = study.compared
-            read = study.variants() if job.rule == "evaluate" else shown
-            most = max(numbers(study, data, sweep, size) for sweep, size in read)
-            peak = 200 + 4 * positions * most + 8 * max(voxels, _object(study, data) / 1e6)
         case _:
             raise ValueError(f"no model of the rule '{job.rule}'")
     return peak
@@ -103,31 +103,17 @@ def _reconstruction_peak(study: Study, data: Sizes, job: Job) -> float:
 
 def _time(study: Study, data: Sizes, job: Job) -> float:
     """Processor time of a script [s]; it takes a few seconds to start."""
-    values = len(data.positions) * data.pixels
     match job.rule:
-        case "crystal":
-            time = 10 + 2e-4 * data.atoms
         case "simulate_phonon":
             steps = len(data.positions) * data.layers
             time = 5 + 1.5e-9 * steps * data.waves * math.log2(data.waves)
-        case "average_phonons":
-            time = 6 + _members(study) * (6e-9 * values + 3e-8 * data.voxels)
-        case "check_dataset" | "count_electrons":
-            time = 3 + 5e-8 * values
         case "compress":
             stored = len(data.positions) * numbers(study, data, job.sweep, job.size)
             gram = data.disc**2 * (3e-10 * len(data.positions) + 1e-9 * data.disc)
             svd = study.sweeps[job.sweep].basis == "svd"
-            time = 3 + 1e-8 * values + 5e-8 * stored + gram * svd
+            time = 3 + 1e-8 * len(data.positions) * data.pixels + 5e-8 * stored + gram * svd
         case "reconstruct":
             time = _reconstruction_time(study, data, job)
-        case "evaluate":
-            compared = max(data.voxels, _object(study, data))
-            time = 4 + len(study.variants()) * (0.35 + 1.2e-8 * compared)
-        case "depth":
-            time = 4 + len(study.variants()) * len(study.seeds) * (0.04 + 4e-9 * data.voxels)
-        case "figure_data":
-            time = 3 + 2e-8 * values + 5e-8 * data.voxels
         case _:
             raise ValueError(f"no model of the rule '{job.rule}'")
     return time
@@ -147,13 +133,3 @@ def _reconstruction_time(study: Study, data: Sizes, job: Job) -> float:
     batches = math.ceil(positions / first_batch(settings.batch, positions))
     epochs = settings.epochs + _FOCUS_EPOCHS * (settings.focus_search_angstrom > 0)
     return 8 + epochs * (positions * each + batches * step)
-
-
-def _object(study: Study, data: Sizes) -> int:
-    """Voxels of the largest object that may be reconstructed without a sweep's own keys."""
-    return model_sizes(data, study.reconstruction, None).voxels
-
-
-def _members(study: Study) -> int:
-    """Frozen-phonon configurations."""
-    return study.simulation.frozen_phonons.configurations if study.simulation else 0

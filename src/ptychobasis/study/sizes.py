@@ -19,10 +19,8 @@ from ptychobasis.forward.steps import propagation_steps
 from ptychobasis.reconstruction.grids import forward_grids
 from ptychobasis.reconstruction.settings import ReconstructionSettings
 from ptychobasis.simulation.settings import WIDER
-from ptychobasis.study.geometry import cell_size, geometry
+from ptychobasis.study.geometry import geometry
 from ptychobasis.study.schema import Study
-
-_ATOMS = 0.05  # of silicon, and of most crystals within a factor of two [1/Å³]
 
 # frequencies and fractions, as `Compressed` has them
 Scattering = tuple[tuple[float, ...], tuple[float, ...]]
@@ -36,7 +34,6 @@ class Sizes(NamedTuple):
         positions: ``(n, 2)``, scan positions as (y, x) [Å].
         layers: of the true potential; 0 where there is none.
         voxels: of all its layers.
-        atoms: of the crystal, about.
         waves: pixels of a wave of the simulation.
     """
 
@@ -44,7 +41,6 @@ class Sizes(NamedTuple):
     positions: NDArray[np.float64]
     layers: int = 0
     voxels: float = 0.0
-    atoms: float = 0.0
     waves: float = 0.0
 
     @property
@@ -81,9 +77,8 @@ def sizes(study: Study) -> Sizes:
     data = Sizes(found.optics, found.positions.reshape(-1, 2), layers, voxels)
     if study.simulation is None or study.detector is None:
         return data
-    sampling, area = study.simulation.sampling_angstrom, math.prod(cell_size(study))
-    waves = math.prod(WIDER * x / sampling for x in study.detector.window_angstrom)
-    return data._replace(atoms=_ATOMS * area * (found.thickness or 0.0), waves=waves)
+    sampling, window = study.simulation.sampling_angstrom, study.detector.window_angstrom
+    return data._replace(waves=math.prod(WIDER * x / sampling for x in window))
 
 
 def model_sizes(
