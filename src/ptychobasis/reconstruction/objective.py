@@ -69,7 +69,7 @@ class Objective:
         """Loss of a batch and its gradients; each process of the team computes a share.
 
         Args:
-            phase: Phase of the object, ``(slices, y, x)`` [rad].
+            phase: Phase φ of the object, ``(slices, y, x)`` [rad]; φ + iμ with absorption.
             spectrum: Spectrum of the probe, ``(y, x)``.
             batch: Indices of scan positions, ``(batch,)``.
             probe: Whether the gradient of the probe is wanted.
@@ -136,6 +136,7 @@ def prepare(
     probe, brightest = crop_probe(spectrum, window.shape), float(np.max(np.abs(spectrum) ** 2))
     depths = (0.0, *settings.slice_depths_angstrom)
     dose = illumination(layout, probe, optics.wavelength, depths)
+    pixels = np.concatenate([dose[1:]] * (1 + settings.absorption))  # each of one number or two
     batch = first_batch(settings.batch, len(layout))
     scales = _scales(
         loss, dose[0] / len(layout), probe, brightest, batch, 1 / (4 * optics.aperture)
@@ -152,7 +153,7 @@ def prepare(
         largest_probe_step=1 / loss.curvature(brightest, 1.0),
         regulariser=Regulariser(settings, layout.object_grid, scales, layout.scanned, device),
         counting=count(
-            loss.knowns(), dose[1:], layout, optics.aperture, settings.band_limit_per_angstrom
+            loss.knowns(), pixels, layout, optics.aperture, settings.band_limit_per_angstrom
         ),
         left_out=np.empty(0, np.int64) if left_out is None else left_out,
         team=team,
