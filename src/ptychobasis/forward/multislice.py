@@ -254,7 +254,7 @@ class Multislice:
         """Transmission of each slice in one of its steps, ``(slices, y, x)``."""
         part = phase / self._shares
         if part.is_complex():
-            return torch.exp(1j * part)
+            return torch.polar(torch.exp(-part.imag), part.real)
         return torch.complex(torch.cos(part), torch.sin(part))
 
     def _as_memory_allows(self, batch: NDArray[np.int64], work: Callable[[], Result]) -> Result:

@@ -144,9 +144,8 @@ def _reconstruction_time(study: Study, data: Sizes, job: Job) -> float:
     compared = min(model.pixels, numbers(study, data, job.sweep, job.size))
     zeros = model.pixels * (settings.dark_field != "none")
     each = 6.4e-10 * work + 8e-9 * compared + 14e-9 * zeros
-    step = (
-        25e-9 * model.voxels * (1 + settings.absorption)
-    )  # of every batch, however few pixels its probes reach
+    # of every batch, however few pixels its probes reach
+    step = 25e-9 * model.voxels * (1 + settings.absorption)
     batches = math.ceil(positions / first_batch(settings.batch, positions))
     epochs = settings.epochs + _FOCUS_EPOCHS * (settings.focus_search_angstrom > 0)
     return 8 + epochs * (positions * each + batches * step)
