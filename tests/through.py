@@ -22,7 +22,7 @@ def differentiable(
         def forward(ctx: Any, phase: torch.Tensor) -> torch.Tensor:
             value, gradient, _ = model.loss_and_gradient(phase.detach(), spectrum, batch, loss)
             ctx.save_for_backward(gradient)
-            return phase.new_tensor(value)
+            return gradient.real.new_tensor(value)
 
         @staticmethod
         def backward(ctx: Any, *slopes: torch.Tensor) -> torch.Tensor:

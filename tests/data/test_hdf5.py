@@ -1,5 +1,6 @@
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -264,6 +265,7 @@ def reconstruction() -> Reconstruction:
         run=Run("zernike", 36, "cpu", 7, 0.5, 0.4, 1152.0, 123456789, 16384, 4900),
         config={"epochs": 3, "loss": "intensity"},
         counting=Counting(540, 19440, 0, 110000, 10500),
+        absorption=Volume(rng.random((2, 5, 7), np.float32), (0.28, 0.3), (-4.5, 2.25)),
     )
 
 
@@ -271,7 +273,7 @@ def test_reconstruction_round_trip(tmp_path: Path) -> None:
     made = reconstruction()
     write_reconstruction(tmp_path / "a.h5", made)
     read = read_reconstruction(tmp_path / "a.h5")
-    for key in ("phase", "probe", "loss"):
+    for key in ("phase", "probe", "loss", "absorption"):
         found, expected = (np.asarray(getattr(each, key)) for each in (read, made))
         np.testing.assert_array_equal(found, expected)
         assert found.dtype == expected.dtype
@@ -288,7 +290,22 @@ def test_reconstruction_round_trip(tmp_path: Path) -> None:
     assert read.phase.origin == (-4.5, 2.25)
     with h5py.File(tmp_path / "a.h5") as file:
         assert file.attrs["epochs"] == 3
-        assert [dim.label for dim in file["phase"].dims] == ["slice", "y", "x"]
+        for key in ("phase", "absorption"):
+            assert [dim.label for dim in file[key].dims] == ["slice", "y", "x"]
+
+
+def test_a_reconstruction_without_absorption_has_none(tmp_path: Path) -> None:
+    write_reconstruction(tmp_path / "a.h5", replace(reconstruction(), absorption=None))
+    assert read_reconstruction(tmp_path / "a.h5").absorption is None
+
+
+def test_absorption_of_another_shape_is_refused(tmp_path: Path) -> None:
+    write_reconstruction(tmp_path / "a.h5", reconstruction())
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        del file["absorption"]
+        file["absorption"] = np.zeros((2, 5, 6))
+    with pytest.raises(StudyError, match=r"'absorption' has the shape \(2, 5, 6\)"):
+        read_reconstruction(tmp_path / "a.h5")
 
 
 @pytest.mark.parametrize(

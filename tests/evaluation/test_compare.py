@@ -122,6 +122,21 @@ def test_a_perfect_reconstruction_scores_one_against_the_truth() -> None:
         assert result.summary[column].tolist() == [value] * 3
 
 
+def test_absorption_is_told_as_its_mean_in_the_scanned_field() -> None:
+    recon = sample_recon()
+    absorption = np.full(recon.phase.array.shape, 7.0)
+    like = recon.phase.cropped(POSITIONS)
+    top, left = (round((a - b) / d) for a, b, d in zip(like.origin, ORIGIN, SAMPLING, strict=True))
+    inside = (slice(top, top + like.grid.shape[0]), slice(left, left + like.grid.shape[1]))
+    absorption[0][inside], absorption[1][inside] = 0.1, 0.04
+    absorbing = replace(recon, absorption=replace(recon.phase, array=absorption))
+    result = evaluate(absorbing, ZERNIKE, POSITIONS, KEYS, truth=sample_truth())
+    np.testing.assert_allclose(result.summary["absorption_mean"], [0.1, 0.04, 0.07])
+    plain = evaluate(recon, ZERNIKE, POSITIONS, KEYS, truth=sample_truth())
+    assert "absorption_mean" not in plain.summary
+    np.testing.assert_array_equal(plain.summary["mean_fsc"], result.summary["mean_fsc"])
+
+
 def test_shift_ramp_and_offset_do_not_count() -> None:
     recon = sample_recon()
     tilted = recon.phase.array + 0.01 * np.arange(92) - 3

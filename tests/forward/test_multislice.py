@@ -219,14 +219,17 @@ def test_compiled_loops_are_the_operations_of_torch(
     for numpy_ in (True, False):
         if not numpy_:  # a tensor of another device takes the operations of torch
             monkeypatch.setattr(kernels, "_on_cpu", lambda _: False)
-        out, adjoint, weighed = torch.empty_like(wave), wave.clone(), far.clone()
-        gradient = torch.zeros((16, 14), dtype=dtype)
+        out, weighed = torch.empty_like(wave), far.clone()
+        gradient, both = (torch.zeros((16, 14), dtype=d) for d in (dtype, dtype.to_complex()))
         kernels.transmit(wave, transmission, starts, out)
-        kernels.transmit_back(adjoint, exit_wave, transmission, starts, gradient)
+        for each in (gradient, both):
+            adjoint = wave.clone()
+            kernels.transmit_back(adjoint, exit_wave, transmission, starts, each)
         kernels.weigh(weighed, slope)
-        found.append((out, adjoint, gradient, weighed, kernels.intensity(far)))
+        found.append((out, adjoint, gradient, both, weighed, kernels.intensity(far)))
     for loop, operation in zip(*found, strict=True):
         torch.testing.assert_close(loop, operation)
+    torch.testing.assert_close(found[0][3].real, found[0][2])
 
 
 @pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128])

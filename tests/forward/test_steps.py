@@ -33,10 +33,12 @@ def make(steps: Steps, optics: Optics = OPTICS, **keys: Any) -> tuple[Multislice
     return model, model.wave(probe_spectrum(optics.detector, optics))
 
 
-def random_phase(model: Multislice) -> torch.Tensor:
+def random_phase(model: Multislice, absorbs: bool = False) -> torch.Tensor:
+    """Phase between 0 and 1; with absorption complex."""
     generator = torch.Generator().manual_seed(1)
     shape = (model.slices, *model.layout.shape)
-    return torch.rand(shape, generator=generator, dtype=torch.float64)
+    dtype = torch.complex128 if absorbs else torch.float64
+    return torch.rand(shape, generator=generator, dtype=dtype)
 
 
 def square_loss(intensities: torch.Tensor, batch: np.ndarray) -> torch.Tensor:
@@ -87,15 +89,16 @@ def test_slices_act_once_at_their_own_depth(
     assert propagation_steps(depths, OPTICS, step) == (depths, tuple(range(len(depths))))
 
 
+@pytest.mark.parametrize("absorbs", [False, True])
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("detector", [None, (36, 25)])
 @pytest.mark.parametrize("step", [None, 6.0])
 def test_patterns_and_gradients_are_autograds(
-    step: float | None, detector: tuple[int, int] | None, threads: int
+    step: float | None, detector: tuple[int, int] | None, threads: int, absorbs: bool
 ) -> None:
     steps = propagation_steps(DEPTHS, OPTICS, step)
     model, spectrum = make(steps, detector=detector, threads=threads)
-    phase = random_phase(model)
+    phase = random_phase(model, absorbs)
     found = model.loss_and_gradient(phase, spectrum, BATCH, square_loss, probe=True)
     leaf, probe = phase.clone().requires_grad_(), spectrum.clone().requires_grad_()
     patterns = plain(model, leaf, probe)
@@ -109,12 +112,13 @@ def test_patterns_and_gradients_are_autograds(
         assert_allclose(ours, expected, rtol=0, atol=1e-12 * float(expected.abs().max()))
 
 
-def test_the_gradient_is_the_slope() -> None:
+@pytest.mark.parametrize("absorbs", [False, True])
+def test_the_gradient_is_the_slope(absorbs: bool) -> None:
     optics = shared.optics((6, 8), (0.7, 0.5), 8.0)
     model, spectrum = make(propagation_steps(DEPTHS, optics, 12.0), optics)
     assert len(model.steps.depths) == 5
     value = differentiable(model, spectrum, BATCH, square_loss)
-    phase = random_phase(model).requires_grad_()
+    phase = random_phase(model, absorbs).requires_grad_()
     assert torch.autograd.gradcheck(value, (phase,), atol=1e-7)
 
 
@@ -127,6 +131,16 @@ def test_a_first_slice_below_the_surface_is_out_of_focus() -> None:
     assert_allclose(deep.intensities(phase, spectrum, BATCH), expected, atol=1e-15)
     other = near.intensities(phase, spectrum, BATCH)
     assert abs(other - expected).sum() > 0.1 * expected.sum()
+
+
+def test_absorption_takes_its_share_of_the_beam() -> None:
+    """An even μ in each of three slices leaves exp(-2 Σμ) of every pattern, in any steps."""
+    model, spectrum = make(propagation_steps(DEPTHS, OPTICS, 6.0))
+    phase = random_phase(model)
+    even = torch.tensor([0.1, 0.03, 0.2], dtype=torch.float64)[:, None, None].expand_as(phase)
+    found = model.intensities(torch.complex(phase, even), spectrum, BATCH)
+    expected = np.exp(-2 * 0.33) * model.intensities(phase, spectrum, BATCH)
+    assert_allclose(found, expected, rtol=1e-12, atol=1e-18)
 
 
 def test_vacuum_above_and_below_is_vacuum() -> None:

@@ -107,9 +107,13 @@ def test_it_goes_on_and_does_not_start_over(
     assert len(done.loss) == 5
 
 
-def test_regularised_it_ends_with_the_same_bits(data: Compressed, tmp_path: Path) -> None:
-    weights = {"smoothness_along_beam": 0.01, "total_variation": 0.01}
-    settings = short(6).model_copy(update=weights | {"band_limit_per_angstrom": 1.0})
+@pytest.mark.parametrize("absorption", [False, True])
+def test_regularised_it_ends_with_the_same_bits(
+    data: Compressed, tmp_path: Path, absorption: bool
+) -> None:
+    weights: dict[str, float] = {"smoothness_along_beam": 0.01, "total_variation": 0.01}
+    weights |= {"band_limit_per_angstrom": 1.0, "absorption": absorption}
+    settings = short(6).model_copy(update=weights)
     kept = Checkpoint(tmp_path / "state.pt", "mine", seconds=0)
 
     def kill(epoch: int, *_: object) -> None:
@@ -123,6 +127,9 @@ def test_regularised_it_ends_with_the_same_bits(data: Compressed, tmp_path: Path
         reconstruct(data, settings, 1),
     )
     np.testing.assert_array_equal(again.phase, undisturbed.phase)
+    if again.absorption is not None:
+        np.testing.assert_array_equal(again.absorption, undisturbed.absorption)
+    assert (again.absorption is not None) == absorption
     assert abs(again.phase.array - reconstruct(data, short(6), 1).phase.array).max() > 1e-4
 
 

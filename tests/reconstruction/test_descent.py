@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from ptychobasis.core.optics import Optics
 from ptychobasis.reconstruction.descent import Descent, State
 from ptychobasis.reconstruction.momentum import MOMENTUM
 from ptychobasis.reconstruction.objective import prepare
+from ptychobasis.reconstruction.regularisation import Regulariser, Scales
 from ptychobasis.reconstruction.settings import ReconstructionSettings
 
 OPTICS = Optics(60e3, 0.03, 0.0, Grid((32, 28), (0.3, 0.34)))
@@ -73,8 +74,13 @@ def test_object_and_probe_are_those_of_torchs_optimiser(descent: Descent, epochs
     assert torch.equal(ours.spectrum, start[1]) == (epochs == 1)  # the probe begins later
 
 
+@pytest.mark.parametrize("absorption", [False, True])
 @pytest.mark.parametrize("epochs", [0, 2, 5])  # before and after the probe begins
-def test_a_restored_state_goes_on_to_the_same_bits(descent: Descent, epochs: int) -> None:
+def test_a_restored_state_goes_on_to_the_same_bits(
+    descent: Descent, epochs: int, absorption: bool
+) -> None:
+    settings = descent.settings.model_copy(update={"absorption": absorption})
+    descent = Descent(descent.objective, settings)
     state, other = after(descent, descent.start(1), epochs), descent.start(2)
     other.restore(state.content())
     after(descent, state, 3)
@@ -83,6 +89,47 @@ def test_a_restored_state_goes_on_to_the_same_bits(descent: Descent, epochs: int
     assert torch.equal(state.spectrum, other.spectrum)
     assert state.losses == other.losses
     assert state.content().keys() == other.content().keys()
+    assert state.phase.is_complex() == absorption
+
+
+@pytest.mark.parametrize("band_limit", [None, 1.0])
+def test_absorption_begins_at_zero_and_stays_above(
+    descent: Descent, band_limit: float | None
+) -> None:
+    keys = {"absorption": True, "positivity": False, "band_limit_per_angstrom": band_limit}
+    settings = descent.settings.model_copy(update=keys)
+    objective, grid = descent.objective, descent.objective.forward.layout.object_grid
+    scales = Scales(curvature=1.0, dilution=0.1, length=0.4)
+    regulariser = Regulariser(settings, grid, scales, objective.scanned)
+    absorbing = Descent(replace(objective, regulariser=regulariser), settings)
+    state = absorbing.start(1)
+    assert torch.equal(state.phase.real, descent.start(1).phase)
+    assert not state.phase.imag.any()
+    after(absorbing, state, 3)
+    assert state.phase.imag.min() == 0 < state.phase.imag.max()
+    assert state.phase.real.min() < 0
+
+
+def test_without_penalties_absorption_steps_a_tenth_as_far(descent: Descent) -> None:
+    """Along its own gradient, which is positive somewhere."""
+    free = {"total_variation": 0, "smoothness_along_beam": 0, "strength_along_beam": 0}
+    settings = descent.settings.model_copy(
+        update={**free, "absorption": True, "positivity": False, "batch": 25}
+    )
+    objective = descent.objective
+    scales = Scales(curvature=1.0, dilution=0.1, length=0.4)
+    grid = objective.forward.layout.object_grid
+    regulariser = Regulariser(settings, grid, scales, objective.scanned)
+    absorbing = Descent(replace(objective, regulariser=regulariser, batch=25), settings)
+    state = absorbing.start(1)
+    start, every = state.phase.clone(), np.arange(25)
+    gradient = objective.gradients(start, state.spectrum, every, probe=False).phase
+    absorbing.epoch(state)
+    change, ratio = state.phase - start, settings.step_rad / float(gradient.real.abs().max())
+    torch.testing.assert_close(change.real, -ratio * gradient.real, rtol=1e-3, atol=1e-6)
+    expected = (-0.1 * ratio * gradient.imag).clamp(min=0)
+    torch.testing.assert_close(change.imag, expected, rtol=1e-3, atol=1e-6)
+    assert expected.any()
 
 
 @pytest.mark.slow

@@ -92,7 +92,9 @@ def test_every_position_has_one_process(size: int) -> None:
     np.testing.assert_array_equal(np.concatenate(shares), batch)
 
 
-def test_two_processes_find_what_one_finds(task: ReconstructionTask) -> None:
+@pytest.mark.parametrize("absorption", [False, True])
+def test_two_processes_find_what_one_finds(task: ReconstructionTask, absorption: bool) -> None:
+    task = changed(task, absorption=absorption)
     one = found_by(task, 1)
     both = found_by(task, 2)
     assert_close(both, one)

@@ -50,7 +50,15 @@ class Sample:
 
 @pytest.fixture(scope="module")
 def sample() -> Sample:
-    """Atoms of unequal height at places without symmetry, in two slices."""
+    return atoms()
+
+
+def atoms(absorption: float = 0.0) -> Sample:
+    """Atoms of unequal height at places without symmetry, in two slices.
+
+    Args:
+        absorption: Absorption of an atom relative to its phase.
+    """
     y, x = np.mgrid[0:6, 0:6] * 1.1
     positions = np.stack([y.ravel(), x.ravel()], axis=-1)
     layout = lay_out_scan(DETECTOR, positions)
@@ -63,7 +71,10 @@ def sample() -> Sample:
         phase[s] += height * np.exp(-((rows[:, None] - cy) ** 2 + (columns - cx) ** 2) / 0.4)
     model = Multislice(layout, OPTICS.wavelength, one_step_each((0.0, 15.0)), dtype=torch.float64)
     spectrum = model.wave(probe_spectrum(DETECTOR, OPTICS))
-    found = model.intensities(torch.as_tensor(phase), spectrum, np.arange(36)).numpy()
+    found = model.intensities(
+        torch.as_tensor(phase * (1 + 1j * absorption) if absorption else phase),
+        spectrum, np.arange(36),
+    ).numpy()  # fmt: skip
     return Sample(phase, np.fft.fftshift(found, axes=(1, 2)), positions)
 
 
@@ -87,6 +98,22 @@ def test_the_object_is_found_where_it_is(
     assert agreement(result.phase.array, sample.phase) > least
     assert agreement(result.phase.array[:, ::-1], sample.phase) < least - 0.2
     assert agreement(result.phase.array[:, :, ::-1], sample.phase) < least - 0.2
+
+
+def test_an_absorbing_object_is_found_better_if_it_may_absorb() -> None:
+    absorbing = atoms(0.3)
+    data = absorbing.compressed("pixels")
+    plain, found = (
+        reconstruct(data, SETTINGS.model_copy(update={"absorption": absorbs}), seed=1)
+        for absorbs in (False, True)
+    )
+    assert plain.absorption is None
+    assert found.absorption is not None
+    assert found.absorption.array.min() == 0
+    assert agreement(found.phase.array, absorbing.phase) > 0.94
+    assert agreement(plain.phase.array, absorbing.phase) < 0.8
+    assert agreement(found.absorption.array, absorbing.phase) > 0.9
+    assert found.loss[-1] < 0.3 * plain.loss[-1]
 
 
 def test_amplitudes_of_pixels_find_it_too(sample: Sample) -> None:

@@ -4,6 +4,7 @@ import itertools
 import re
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -511,6 +512,21 @@ def test_slices_figure_shows_every_slice_of_every_reconstruction() -> None:
         assert expected in texts
     assert "slice 2, depth 12 Å" in texts
     assert len(figure.findobj(AxesImage)) >= 9  # the colour bar may add one
+
+
+def test_absorption_is_drawn_below_on_a_scale_of_its_own() -> None:
+    pictures = slice_pictures()
+    weak = replace(pictures[0][1], array=0.01 * pictures[0][1].array)
+    figure = draw_slices(pictures, DEPTHS, 1, [("Zernike", weak)])
+    check(figure)
+    texts = visible_texts(figure)
+    assert {"phase [rad]", "absorption"} <= set(texts)
+    phase, absorption = (
+        next(axes for axes in figure.axes if axes.get_ylabel() == title).get_images()[0]
+        for title in ("true\npotential", "Zernike")
+    )
+    assert absorption.get_clim()[1] < 0.1 * phase.get_clim()[1]
+    np.testing.assert_array_equal(np.asarray(absorption.get_array()), weak.array[1])
 
 
 def test_many_slices_of_many_reconstructions_are_drawn() -> None:

@@ -333,7 +333,7 @@ def test_one_problem_that_all_sweeps_share_is_told_once() -> None:
     assert "more)" not in message
 
 
-OVERLAYS = ["bases", "bytes", "claims", "depth", "regularisation"]
+OVERLAYS = ["absorption", "bases", "bytes", "claims", "depth", "regularisation"]
 
 
 @pytest.mark.parametrize("name", [*SHIPPED, *OVERLAYS])

@@ -120,6 +120,7 @@ ZERNIKE, PIXELS = ("zernike", "36"), ("uncompressed", "all")
         ({"reconstruction": {"propagation_step_angstrom": 2}}, "reconstruct", ZERNIKE, "memory"),
         ({"reconstruction": {"propagation_step_angstrom": 5}}, "reconstruct", ZERNIKE, "seconds"),
         ({"reconstruction": {"epochs": 400, "batch": 4}}, "reconstruct", ZERNIKE, "seconds"),
+        ({"reconstruction": {"absorption": True}}, "reconstruct", ZERNIKE, "memory seconds"),
         ({"simulation": {"batch": 64}}, "simulate_phonon", (), "memory"),
         ({"simulation": {"sampling_angstrom": 0.07}}, "simulate_phonon", (), "memory seconds"),
         ({"crystal": {"repeats": 48}}, "simulate_phonon", (), "memory seconds"),

@@ -22,5 +22,10 @@ with script_logged(snakemake):
     pictures = [(names[each], r.phase.cropped(data.positions)) for each, r in shown.items()]
     if data.truth is not None:
         pictures.append(("true\npotential", data.truth))
+    absorbing = [
+        (names[each], r.absorption.cropped(data.positions))
+        for each, r in shown.items()
+        if r.absorption is not None
+    ]
     depths, index = results[-1].slice_depths, snakemake.params.slice - 1
-    save(draw_slices(pictures, depths, index), snakemake.output)
+    save(draw_slices(pictures, depths, index, absorbing), snakemake.output)

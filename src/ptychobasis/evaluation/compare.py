@@ -34,7 +34,8 @@ class Comparison(NamedTuple):
             never fell below), shift_y_angstrom and shift_x_angstrom that alignment found,
             scale (strength as a multiple of what it is compared with), column_error_pm and
             columns_found of the projection (on the volume's row, NaN elsewhere),
-            the columns of `ptychobasis.reconstruction.result_file.Counts`, final_loss, epochs,
+            the columns of `ptychobasis.reconstruction.result_file.Counts`, absorption_mean (mean
+            absorption μ in the scanned field, where it was looked for), final_loss, epochs,
             seconds_per_epoch, processor_seconds_per_epoch, pattern_pixels, wave_pixels.
     """
 
@@ -149,6 +150,10 @@ def evaluate(
         result.summary[name] = value
     for name, value in (recon.left_out.columns() if recon.left_out else {}).items():
         result.summary[name] = value
+    if recon.absorption is not None:
+        means = recon.absorption.cropped(positions).array.mean((1, 2), dtype=np.float64)
+        named = {str(i): mean for i, mean in enumerate(means)} | {"volume": means.mean()}
+        result.summary["absorption_mean"] = result.summary["slice"].map(named)
     result.summary["final_loss"] = float(recon.loss[-1])
     result.summary["epochs"] = len(recon.loss)
     for name in _RUN:

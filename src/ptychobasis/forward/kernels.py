@@ -72,6 +72,8 @@ def transmit_back(
 ) -> None:  # fmt: skip
     """Subtract Im(χ* e) from the windows of a gradient, then multiply χ* with the transmission.
 
+    From a complex gradient, that by φ + iμ, Im(χ* e) + i Re(χ* e) is subtracted.
+
     Windows come one after the other. Where they overlap they always add up in the same order,
     which an indexed addition does not promise.
 
@@ -81,17 +83,20 @@ def transmit_back(
         exit_wave: Wave e behind the slice, ``(n, y, x)``.
         transmission: Transmission of the whole slice, ``(object y, object x)``.
         starts: First pixel of each window, ``(n, 2)``.
-        gradient: Real gradient of the whole slice, ``(object y, object x)``; changed in place.
+        gradient: Gradient of the whole slice, ``(object y, object x)``, real or complex; changed in
+            place.
     """
     if _on_cpu(adjoint):
         arrays = (each.numpy() for each in (adjoint, exit_wave, transmission))
-        _transmit_back(*arrays, starts, gradient.numpy())
+        loop = _transmit_back_absorbing if gradient.is_complex() else _transmit_back
+        loop(*arrays, starts, gradient.numpy())
         return
     windows = zip(
         _windows(gradient, starts, adjoint), _windows(transmission, starts, adjoint), strict=True
     )
     for i, (sums, window) in enumerate(windows):
-        sums.sub_((adjoint[i] * exit_wave[i]).imag)
+        product = adjoint[i] * exit_wave[i]
+        sums.sub_(1j * product.conj() if gradient.is_complex() else product.imag)
         adjoint[i].mul_(window)
 
 
@@ -150,6 +155,23 @@ def _transmit_back(
             for x in range(width):
                 a, e = adjoint[i, y, x], exit_wave[i, y, x]
                 sums[x] -= a.real * e.imag + a.imag * e.real
+                adjoint[i, y, x] = a * window[x]
+
+
+@_compiled
+def _transmit_back_absorbing(
+    adjoint: Any, exit_wave: Any, transmission: Any, starts: Any, gradient: Any
+) -> None:
+    count, height, width = adjoint.shape
+    for i in range(count):
+        top, left = starts[i]
+        for y in range(height):
+            window = transmission[top + y, left : left + width]
+            sums = gradient[top + y, left : left + width]
+            for x in range(width):
+                a, e = adjoint[i, y, x], exit_wave[i, y, x]
+                product = a * e
+                sums[x] -= complex(product.imag, product.real)
                 adjoint[i, y, x] = a * window[x]
 
 

@@ -5,10 +5,11 @@ For steps s = 1..S with transmission t_s = exp(iφ_s) and Fresnel propagators P_
     e_s = t_s ψ_s,    ψ_{s+1} = F⁻¹ P_s F e_s,    I = |F e_S|²,
 
 where ψ_1 is the probe at the scan position (Cowley and Moodie 1957; Kirkland 2020, ch. 6).
-A slice that acts in m steps gives each of them 1/m of its phase, see `steps`.
+A slice that acts in m steps gives each of them 1/m of its phase, see `steps`. An object that also
+absorbs has the complex phase φ + iμ, which makes t = exp(iφ - μ).
 The adjoint is written by hand. It begins with χ_S = F⁻¹ (2 ∂L/∂I · F e_S) at the last step:
 
-    ∂L/∂φ_s = Im(χ_s e_s*),    χ_{s-1} = F⁻¹ P_{s-1}* F (t_s* χ_s),
+    ∂L/∂φ_s = Im(χ_s e_s*),    ∂L/∂μ_s = -Re(χ_s e_s*),    χ_{s-1} = F⁻¹ P_{s-1}* F (t_s* χ_s),
 
 With the ramp R of the scan position and the propagator P_0 from the entrance surface to the first
 step, the probe is ψ_1 = F⁻¹ (P_0 R A). The gradient by its spectrum A at the entrance surface is
@@ -51,7 +52,8 @@ class Gradients(NamedTuple):
 
     Attributes:
         loss: Loss of the batch.
-        phase: Gradient by the phase, ``(slices, y, x)``.
+        phase: Gradient by the phase, ``(slices, y, x)``; by a complex phase ∂L/∂φ + i ∂L/∂μ, as
+            torch has it.
         probe: Gradient 2 ∂L/∂A* by the probe's spectrum A, ``(y, x)``, which is what torch calls
             the gradient of a complex tensor; None unless it was asked for.
     """
@@ -165,7 +167,7 @@ class Multislice:
         """Patterns ``(batch, ky, kx)`` as fractions of the beam, the zero frequency first.
 
         Args:
-            phase: Phase of the whole object, ``(slices, y, x)`` [rad].
+            phase: Phase φ of the whole object, ``(slices, y, x)`` [rad], or φ + iμ.
             spectrum: Spectrum of the probe, ``(y, x)``, the zero frequency first.
             batch: Indices of scan positions, ``(batch,)``.
 
@@ -195,7 +197,7 @@ class Multislice:
         """A loss of the patterns, and its gradients by phase and probe.
 
         Args:
-            phase: Phase of the whole object, ``(slices, y, x)`` [rad].
+            phase: Phase φ of the whole object, ``(slices, y, x)`` [rad], or φ + iμ.
             spectrum: Spectrum of the probe, ``(y, x)``, the zero frequency first.
             batch: Indices of scan positions, ``(batch,)``.
             loss: Mean loss of intensities ``(n, ky, kx)`` at n of these positions.
@@ -251,6 +253,8 @@ class Multislice:
     def _transmission(self, phase: torch.Tensor) -> torch.Tensor:
         """Transmission of each slice in one of its steps, ``(slices, y, x)``."""
         part = phase / self._shares
+        if part.is_complex():
+            return torch.polar(torch.exp(-part.imag), part.real)
         return torch.complex(torch.cos(part), torch.sin(part))
 
     def _as_memory_allows(self, batch: NDArray[np.int64], work: Callable[[], Result]) -> Result:
@@ -325,7 +329,7 @@ class Multislice:
         self, buffers: _Buffers, transmission: torch.Tensor, slope: torch.Tensor,
         gradient: torch.Tensor, chunk: NDArray[np.int64],
     ) -> None:  # fmt: skip
-        """Add the sum of ∂L/∂φ over the steps of each slice to ``(slices, y, x)``."""
+        """Add the gradient by the phase, of all steps of each slice, to ``(slices, y, x)``."""
         wave, starts = buffers.wave, self.layout.starts[chunk]
         weigh(buffers.far, slope)
         buffers.from_far_field()

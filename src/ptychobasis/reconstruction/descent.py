@@ -6,6 +6,9 @@ weak and for strong samples, and at the end as at the start. The size is the run
 square of the largest gradient of a batch, as Adam takes it for each pixel (Kingma and Ba, ICLR
 2015). All pixels share it: methods that give each pixel its own amplify what the data hardly fix.
 
+Absorption μ is the imaginary part of a complex phase. It starts at zero and never falls below. Its
+steps are a tenth as long, so that it explains what the phase cannot.
+
 A joint probe follows its own gradient. It begins later, because an almost empty object says nothing
 about the probe. `probe_pull` draws it back to the probe of the optics, where the data say little.
 """
@@ -28,6 +31,7 @@ from ptychobasis.reconstruction.settings import ReconstructionSettings
 _START_PHASE = 0.01  # [rad], largest value of the random start
 _STEP_SHARE = 0.05  # of the strongest phase that a step may change, where that is more
 _STRONG = 0.995  # quantile of a slice's phase that counts as its strongest
+_ABSORPTION_STEP = 0.1  # of absorption relative to the phase, by the same gradient
 _MEMORY = 0.99  # of the mean square of the gradients, from one batch to the next
 _FIRST = 1 + MOMENTUM  # change by a first step along a gradient of one
 _TINY = 1e-30  # a gradient that is zero, as that of empty patterns is, leaves the step finite
@@ -38,7 +42,7 @@ class State:
     """Everything that the next epoch depends on.
 
     Attributes:
-        phase: Phase of the object, ``(slices, y, x)`` [rad].
+        phase: Phase φ of the object, ``(slices, y, x)`` [rad]; φ + iμ with absorption.
         spectrum: Spectrum of the probe, ``(y, x)``.
         generator: Random numbers for the order of the scan positions.
         momentum: Momentum of the phase.
@@ -102,7 +106,7 @@ class Descent:
     settings: ReconstructionSettings
 
     def start(self, seed: int, defocus: float | None = None) -> State:
-        """Make an almost empty object of a random phase, and the probe of the optics.
+        """Make an almost empty object of a random phase that absorbs nothing, and the known probe.
 
         Args:
             seed: Seed of the phase and of the order of the positions.
@@ -111,6 +115,8 @@ class Descent:
         generator, forward = np.random.default_rng(seed), self.objective.forward
         start = generator.uniform(0, _START_PHASE, (forward.slices, *forward.layout.shape))
         phase = torch.as_tensor(start).to(forward.device, forward.real)
+        if self.settings.absorption:
+            phase = torch.complex(phase, torch.zeros_like(phase))
         spectrum = self.objective.spectrum(defocus)
         if self.settings.probe == "joint":
             self.objective.keep_in_aperture(spectrum)
@@ -122,7 +128,7 @@ class Descent:
         order = state.generator.permutation(self.objective.fitted())
         progress = done / settings.epochs
         joint = settings.probe == "joint" and done >= settings.probe_start_epoch
-        longest = max(settings.step_rad, _STEP_SHARE * self._strongest(state.phase))
+        longest = max(settings.step_rad, _STEP_SHARE * self._strongest(state.phase.real))
         size = batch_size(self.objective.batch, progress)
         for batch in np.array_split(order, math.ceil(len(order) / size)):
             gradients = self.objective.gradients(state.phase, state.spectrum, batch, joint)
@@ -146,17 +152,24 @@ class Descent:
 
         Args:
             state: Object and its momentum, changed in place.
-            gradient: Gradient of one batch by the phase.
+            gradient: Gradient of one batch by the phase; its imaginary part is changed.
             longest: Change of the phase by a first step along a gradient of usual size [rad].
             progress: Share of the run that is done.
         """
-        largest = float(gradient.abs().max())
+        largest = float(gradient.real.abs().max())
         state.squares = _MEMORY * state.squares + (1 - _MEMORY) * largest**2
         state.batches += 1
         usual = max(math.sqrt(state.squares / (1 - _MEMORY**state.batches)), _TINY)
         step = longest * decay(progress) / (_FIRST * usual)
-        state.momentum.step(state.phase, gradient, step)
-        self.objective.regulariser(state.phase, step / (1 - MOMENTUM), usual, progress)
+        phase, regularise = state.phase, self.objective.regulariser
+        effective = step / (1 - MOMENTUM)
+        if phase.is_complex():
+            gradient.imag.mul_(_ABSORPTION_STEP)
+        state.momentum.step(phase, gradient, step)
+        regularise(phase.real, effective, usual, progress)
+        if phase.is_complex():
+            regularise(phase.imag, _ABSORPTION_STEP * effective, usual, progress)
+            phase.imag.clamp_(min=0)
 
     def _step_probe(self, state: State, gradient: torch.Tensor, shorter: float) -> None:
         """Change the probe.

@@ -46,7 +46,7 @@ def predict_left_out(
 
     Args:
         objective: Forward model, loss, and which patterns were left out.
-        phase: Phase of the object, ``(slices, y, x)`` [rad].
+        phase: Phase φ of the object, ``(slices, y, x)`` [rad]; φ + iμ with absorption.
         spectrum: Spectrum of the probe, ``(y, x)``.
 
     Returns:

@@ -26,7 +26,7 @@ from ptychobasis.reconstruction.settings import ReconstructionSettings
 
 log = logging.getLogger(__name__)
 
-_PLENTY = 2.0  # numbers known for each unknown in the band: with fewer, more has to be believed
+_PLENTY = 2.0  # numbers known for each unknown in the band
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Objective:
         """Loss of a batch and its gradients; each process of the team computes a share.
 
         Args:
-            phase: Phase of the object, ``(slices, y, x)`` [rad].
+            phase: Phase φ of the object, ``(slices, y, x)`` [rad]; φ + iμ with absorption.
             spectrum: Spectrum of the probe, ``(y, x)``.
             batch: Indices of scan positions, ``(batch,)``.
             probe: Whether the gradient of the probe is wanted.
@@ -140,13 +140,13 @@ def prepare(
     probe, brightest = crop_probe(spectrum, window.shape), float(np.max(np.abs(spectrum) ** 2))
     depths = (0.0, *settings.slice_depths_angstrom)
     dose = illumination(layout, probe, optics.wavelength, depths)
-    batch = first_batch(settings.batch, len(layout))
+    pixels = np.concatenate([dose[1:]] * (1 + settings.absorption))  # each of one number or two
     counting = count(
-        loss.knowns(), dose[1:], layout, optics.aperture, settings.band_limit_per_angstrom
+        loss.knowns(), pixels, layout, optics.aperture, settings.band_limit_per_angstrom
     )
-    scarcity = max(1.0, _PLENTY * counting.unknowns_in_band / counting.knowns)
+    batch = first_batch(settings.batch, len(layout))
     scales = _scales(loss, dose[0] / len(layout), probe, brightest, batch, optics.aperture)
-    scales = replace(scales, scarcity=scarcity)
+    scales = replace(scales, scarcity=scarcity(counting))
     return Objective(
         forward=forward,
         loss=loss,
@@ -158,11 +158,19 @@ def prepare(
         # this bound is tight: all positions see the whole probe
         largest_probe_step=1 / loss.curvature(brightest, 1.0),
         regulariser=Regulariser(settings, layout.object_grid, scales, layout.scanned, device),
-        probe_pull=settings.probe_pull * scarcity * loss.curvature(brightest, 1.0),
+        probe_pull=settings.probe_pull * scales.scarcity * loss.curvature(brightest, 1.0),
         counting=counting,
         left_out=np.empty(0, np.int64) if left_out is None else left_out,
         team=team,
     )
+
+
+def scarcity(counting: Counting) -> float:
+    """How many times fewer numbers are known than would be plenty; at least 1.
+
+    Where few numbers are known for each unknown, more has to be believed.
+    """
+    return max(1.0, _PLENTY * counting.unknowns_in_band / counting.knowns)
 
 
 def _scales(

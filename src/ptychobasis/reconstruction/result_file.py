@@ -68,7 +68,8 @@ class Counting:
         patterns: Number of scan positions.
         knowns: Stored numbers that were compared, of all patterns.
         zeros: Coefficients of dark-field masks that were to be zero, of all patterns.
-        unknowns: Well lit pixels of all slices, or what a band limit of the object leaves of them.
+        unknowns: Well lit pixels of all slices, or what a band limit of the object leaves of them;
+            twice as many with absorption.
         unknowns_in_band: Unknowns that the bright field can tell.
     """
 
@@ -143,6 +144,8 @@ class Reconstruction:
         versions: Versions of the software, filled in when the file is written.
         counting: Numbers of knowns and unknowns; None where they were not counted.
         left_out: How well left-out patterns are predicted; None where none was left out.
+        absorption: Absorption μ of each slice, ``(slices, y, x)``, of the amplitude exp(-μ); None
+            where none was looked for.
     """
 
     phase: Volume
@@ -155,15 +158,15 @@ class Reconstruction:
     versions: dict[str, Any] | None = None
     counting: Counting | None = None
     left_out: LeftOut | None = None
+    absorption: Volume | None = None
 
 
 def write_reconstruction(path: str | Path, result: Reconstruction) -> None:
     """Write a reconstruction file."""
     with create_hdf5(path, FORMAT) as file:
-        file.create_dataset("phase", data=np.asarray(result.phase.array, np.float32), **LOSSLESS)
-        file["phase"].attrs["units"] = "rad"
-        for axis, label in enumerate(("slice", "y", "x")):
-            file["phase"].dims[axis].label = label
+        _write_slices(file, "phase", result.phase, "rad")
+        if result.absorption is not None:
+            _write_slices(file, "absorption", result.absorption, "1")
         file["probe"] = np.asarray(result.probe, np.complex64)
         file["loss"] = np.asarray(result.loss, np.float64)
         file["slice_depths_angstrom"] = np.array(result.slice_depths)
@@ -180,6 +183,13 @@ def write_reconstruction(path: str | Path, result: Reconstruction) -> None:
             file.create_group("left_out").attrs.update(asdict(result.left_out))
 
 
+def _write_slices(file: Any, name: str, volume: Volume, units: str) -> None:
+    item = file.create_dataset(name, data=np.asarray(volume.array, np.float32), **LOSSLESS)
+    item.attrs["units"] = units
+    for axis, label in enumerate(("slice", "y", "x")):
+        item.dims[axis].label = label
+
+
 def read_reconstruction(path: str | Path) -> Reconstruction:
     """Read a reconstruction file.
 
@@ -190,6 +200,10 @@ def read_reconstruction(path: str | Path) -> Reconstruction:
         phase = read_array(file, "phase", ("slices", "y", "x")).astype(np.float32, copy=False)
         dy, dx = read_numbers(file, "sampling_angstrom", 2, 1e-3, 10)
         y, x = read_numbers(file, "origin_angstrom", 2)
+        absorption = None
+        if "absorption" in file:
+            values = read_array(file, "absorption", phase.shape).astype(np.float32, copy=False)
+            absorption = Volume(values, (dy, dx), (y, x))
         return Reconstruction(
             phase=Volume(phase, (dy, dx), (y, x)),
             probe=read_array(file, "probe", ("y", "x"), "c").astype(np.complex64, copy=False),
@@ -201,6 +215,7 @@ def read_reconstruction(path: str | Path) -> Reconstruction:
             versions=_read_json(file, "versions"),
             counting=_read_counting(file["counts"]) if "counts" in file else None,
             left_out=_read_left_out(file["left_out"]) if "left_out" in file else None,
+            absorption=absorption,
         )
 
 

@@ -48,7 +48,7 @@ def reconstruct(
     watch: Watch | None = None,
     team: Team = ALONE,
 ) -> Reconstruction:
-    """Find the phase of each slice whose patterns give the stored numbers.
+    """Find the phase of each slice, and its absorption if asked, that give the stored numbers.
 
     The probe is that of aperture and defocus, at sub-pixel positions. It is known unless
     `settings.probe` says otherwise. Steps are those of `ptychobasis.reconstruction.descent`.
@@ -103,8 +103,9 @@ def _result(data: Compressed, descent: Descent, state: State, seed: int) -> Reco
         pattern_pixels=math.prod(objective.detector.shape),
         wave_pixels=math.prod(layout.window.shape),
     )
+    place, found = (layout.window.sampling, layout.origin), state.phase.cpu().numpy()
     return Reconstruction(
-        phase=Volume(state.phase.cpu().numpy(), layout.window.sampling, layout.origin),
+        phase=Volume(np.ascontiguousarray(found.real), *place),
         probe=_real_space(state.spectrum),
         loss=np.array(state.losses),
         slice_depths=tuple(settings.slice_depths_angstrom),
@@ -112,6 +113,7 @@ def _result(data: Compressed, descent: Descent, state: State, seed: int) -> Reco
         run=run,
         config=settings.model_dump(mode="json", exclude={"checkpoint_seconds"}),
         counting=objective.counting,
+        absorption=Volume(found.imag.copy(), *place) if settings.absorption else None,
     )
 
 
@@ -148,7 +150,7 @@ def _run(
                 checkpoint.save(state.content())
                 saved = time.monotonic()
             if watch is not None:
-                watch(done, state.phase, state.seconds)
+                watch(done, state.phase.real, state.seconds)
 
 
 @contextmanager

@@ -43,6 +43,8 @@ class ReconstructionSettings(Section):
     """Scan positions per step; four times as many at last; auto: a seventeenth, at least 8."""
     step_rad: Annotated[float, Field(ge=1e-5, le=3.2)] = 0.05
     """Largest change of phase by a step [rad]; more where the sample is strong, less at last."""
+    absorption: bool = False
+    """Reconstruct an absorption μ ≥ 0 of each slice beside its phase: transmission exp(iφ - μ)."""
     positivity: bool = True
     """Keep the phase at or above zero after each step."""
     smoothness_along_beam: Weight = 0.03

@@ -97,7 +97,8 @@ def _reconstruction_peak(study: Study, data: Sizes, job: Job) -> float:
     kept = stored + cropped * (1 if cropped == stored else 2)
     waves = (model.steps + 1) * math.prod(model.window) + 4 * model.pixels
     propagators = 8 * model.steps * math.prod(model.window)
-    arrays = 4 * positions * kept + 50 * model.voxels + 8 * positions * sum(model.window)
+    unknowns = model.voxels * (1 + study.recon(job.sweep).absorption)
+    arrays = 4 * positions * kept + 50 * unknowns + 8 * positions * sum(model.window)
     return 610 + (arrays + propagators) / 1e6 + max(_CHUNK_MB, 8 * waves / 1e6)
 
 
@@ -129,7 +130,8 @@ def _reconstruction_time(study: Study, data: Sizes, job: Job) -> float:
     compared = min(model.pixels, numbers(study, data, job.sweep, job.size))
     zeros = model.pixels * (settings.dark_field != "none")
     each = 6.4e-10 * work + 8e-9 * compared + 14e-9 * zeros
-    step = 25e-9 * model.voxels  # of every batch, however few pixels its probes reach
+    # of every batch, however few pixels its probes reach
+    step = 25e-9 * model.voxels * (1 + settings.absorption)
     batches = math.ceil(positions / first_batch(settings.batch, positions))
     epochs = settings.epochs + _FOCUS_EPOCHS * (settings.focus_search_angstrom > 0)
     return 8 + epochs * (positions * each + batches * step)

@@ -13,7 +13,10 @@ from ptychobasis.report.figures.style import bare, label_panel, new_figure, pane
 
 
 def draw_slices(
-    pictures: Sequence[tuple[str, Volume]], depths: tuple[float, ...], index: int
+    pictures: Sequence[tuple[str, Volume]],
+    depths: tuple[float, ...],
+    index: int,
+    absorptions: Sequence[tuple[str, Volume]] = (),
 ) -> Figure:
     """Draw slice `index` of each volume large, and a section of every slice beside it.
 
@@ -21,22 +24,24 @@ def draw_slices(
         pictures: title and phase [rad] of each row.
         depths: of the slices [Å].
         index: of the large slice, from 0.
+        absorptions: title and absorption of each row below these.
     """
+    rows = [*pictures, *absorptions]
     count, section = len(depths), _section(pictures[0][1])
     aspect = _aspect(pictures[0][1])
     height = 1.55
     width = height / aspect + count * height + 1.6
-    figure = new_figure(width, height * len(pictures) + 0.6)
+    figure = new_figure(width, height * len(rows) + 0.6)
     figure.set_layout_engine("compressed")  # pictures of fixed aspect
     ratios = [1 / aspect] + [1.0] * count
     grid = figure.subplots(
-        len(pictures), count + 1, squeeze=False, gridspec_kw={"width_ratios": ratios}
+        len(rows), count + 1, squeeze=False, gridspec_kw={"width_ratios": ratios}
     )
-    top = max(float(np.percentile(p.array[index], 99.7)) for _, p in pictures)
+    tops = [_top(group, index) for group in (pictures, absorptions) for _ in group]
     letters = panel_letters()
-    image = None
-    for row, (title, picture) in zip(grid, pictures, strict=True):
-        image = _show(row[0], picture, index, top)
+    images = []
+    for row, (title, picture), top in zip(grid, rows, tops, strict=True):
+        images.append(_show(row[0], picture, index, top))
         row[0].set_ylabel(title)
         y, x, size = section
         row[0].add_patch(Rectangle((x, y), size, size, fill=False, color="white", lw=0.8))
@@ -51,9 +56,17 @@ def draw_slices(
     grid[0, 0].set_title(f"slice {index + 1}, depth {depths[index]:g} Å")
     for axes, depth in zip(grid[0, 1:], depths, strict=True):
         axes.set_title(f"{depth:g} Å")
-    if image is not None:
-        figure.colorbar(image, ax=grid, label="phase [rad]", shrink=0.6, aspect=30, extend="max")
+    for group, label in ((slice(len(pictures)), "phase [rad]"),
+                         (slice(len(pictures), None), "absorption")):  # fmt: skip
+        if images[group]:
+            figure.colorbar(images[group][0], ax=grid[group], label=label, shrink=0.6, aspect=30,
+                            extend="max")  # fmt: skip
     return figure
+
+
+def _top(pictures: Sequence[tuple[str, Volume]], index: int) -> float:
+    """Value of the brightest colour, but for a few pixels."""
+    return max(float(np.percentile(picture.array[index], 99.7)) for _, picture in pictures)
 
 
 def _show(axes: Axes, picture: Volume, index: int, top: float) -> AxesImage:
