@@ -25,7 +25,7 @@ from ptychobasis.data.provenance import provenance
 FORMAT = "ptychobasis-reconstruction"
 # a model explains the data if its misfit is below the first number and what it explains above the
 # second, in one of these rows: the weaker a sample, the less of it need be explained
-_HOLDS = ((0.03, 0.0), (0.12, 0.2), (0.3, 0.5))
+_HOLDS = ((0.03, 0.0), (0.12, 0.2), (0.2, 0.7))
 
 
 @dataclass(frozen=True)
