@@ -13,12 +13,14 @@ from ptychobasis.study.outside import fingerprint
 from ptychobasis.study.paths import Paths
 from ptychobasis.study.resources import Job
 from ptychobasis.study.sizes import read_scattering
+from ptychobasis.study.yaml_source import plain
 
 try:
-    config = workflow_keys(workflow, config)  # scripts are given the same
+    found = workflow_keys(workflow, config)
     STUDY = load_study(
-        config, " + ".join(map(str, workflow.configfiles)) or "config", checked=UNPACKED
+        found, " + ".join(map(str, workflow.configfiles)) or "config", checked=UNPACKED
     )
+    config = plain(found)  # scripts are given the same
 except StudyError as error:
     raise WorkflowError(str(error))
 

@@ -168,7 +168,8 @@ class Dataset:
 
     def _normalised(self, values: NDArray[Any]) -> NDArray[np.float32]:
         # converted here: HDF5 takes a hundred times as long for some types, like >u2
-        fractions = values.astype(np.float32, copy=False)
+        with np.errstate(over="ignore"):  # becomes infinite, which is refused
+            fractions = values.astype(np.float32, copy=False)
         if self.incident_electrons != 1:
             fractions /= self.incident_electrons
         return fractions
