@@ -26,6 +26,11 @@ FORMAT = "ptychobasis-reconstruction"
 # a model explains the data if its misfit is below the first number and what it explains above the
 # second, in one of these rows: the weaker a sample, the less of it need be explained
 _HOLDS = ((0.03, 0.0), (0.12, 0.2), (0.3, 0.5))
+WHAT_TO_TRY = (
+    "Look for a scan that is turned or flipped against the camera, a wrong step, semi-angle, focus "
+    "or thickness; then try focus_search_angstrom, probe: joint, propagation_step_angstrom: auto, "
+    "thinner slices and more epochs."
+)
 
 
 @dataclass(frozen=True)
