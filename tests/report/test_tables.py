@@ -428,6 +428,25 @@ def test_noise_has_the_mean_and_variance_of_counted_electrons(tmp_path: Path) ->
     assert abs(shared).max() < 6 / np.sqrt(224)
 
 
+@pytest.mark.parametrize(
+    ("electrons", "kind"), [(500.0, "uint16"), (1e5, "uint32"), (1e11, "uint64"), (None, "float32")]
+)
+def test_a_data_set_with_noise_tells_its_dose(
+    tmp_path: Path, electrons: float | None, kind: str
+) -> None:
+    rates = np.full((1, 4, 5, 16, 14), 0.2 / 223)
+    rates[..., 8, 7] = 0.8  # nearly all electrons in one pixel
+    average_configurations(members(tmp_path, rates), tmp_path / "mean.h5", electrons, seed=3)
+    with open_hdf5(tmp_path / "mean.h5", "ptychobasis-dataset") as file:
+        assert file["patterns"].dtype == kind
+    found = read_dataset(tmp_path / "mean.h5")
+    assert found.electrons_per_pattern == electrons
+    bright = all_patterns(tmp_path / "mean.h5")[:, 8, 7]
+    assert bright.mean() == pytest.approx(0.8, abs=4 * np.sqrt(0.8 / (electrons or 1e12) / 20))
+    if electrons is not None:  # patterns that are too bright hold more electrons than was said
+        assert found.scaled(2.0).electrons_per_pattern == 2 * electrons
+
+
 def test_noise_follows_the_seed(tmp_path: Path) -> None:
     paths = members(tmp_path, np.full((2, 4, 5, 16, 14), 1 / 224))
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):

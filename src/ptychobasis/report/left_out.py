@@ -37,7 +37,7 @@ def judge_models(summary: pd.DataFrame) -> Judgement:
         )
     bad = rows[~rows["left_out_holds"]]
     if bad.empty:
-        worst = rows.sort_values("left_out_misfit").iloc[-1]
+        worst = rows.sort_values("left_out_misfit", ascending=False, kind="stable").iloc[0]
         return Judgement(
             "",
             "Every model predicts patterns that were left out of its reconstruction; the largest "
