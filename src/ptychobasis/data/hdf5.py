@@ -48,6 +48,9 @@ _REASONS = {
     "Unable to allocate": "holds more numbers than memory does; allowed: fewer, or more memory",
     "No space left": "does not fit the disk; allowed: more space",
 }
+# of HDF5: has checksums of all that is not data; without them, a damaged file may let HDF5 search
+# without end
+_FORMAT = ("v110", "v110")
 _CHUNK_BYTES = 2**20
 _CACHE_BYTES = 2**26
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}  # no quotas on Windows
@@ -71,7 +74,7 @@ def create_hdf5(
         StudyError: the disk is full.
     """
     with atomic(path) as temporary:
-        file = h5py.File(temporary, "w", rdcc_nbytes=_CACHE_BYTES)
+        file = h5py.File(temporary, "w", libver=_FORMAT, rdcc_nbytes=_CACHE_BYTES)
         try:
             file.attrs["format"] = kind
             file.attrs["version"] = VERSION
