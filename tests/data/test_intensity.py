@@ -101,3 +101,11 @@ def test_a_fading_beam_is_refused_unless_each_pattern_is_scaled(
     scaled = prepare_dataset(faded(0.3), scaling="pattern").dataset
     totals = np.concatenate([block.sum(axis=(1, 2)) for _, block in scaled.blocks()])
     np.testing.assert_allclose(totals, totals[0], rtol=1e-5)
+
+
+def test_patterns_without_a_disc_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    optics = Optics(60e3, 0.02, 0.0, Grid((48, 40), (0.25, 0.25)))
+    steps = np.stack(np.meshgrid(np.arange(3.0), np.arange(4.0), indexing="ij"), axis=-1)
+    write_dataset(tmp_path / "a.h5", optics, steps, np.full((3, 4, 48, 40), 1 / 1920))
+    assert prepare_dataset(read_dataset(tmp_path / "a.h5")).disc is None
+    assert "shows no edge of a bright-field disc" in caplog.text

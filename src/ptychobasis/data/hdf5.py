@@ -76,7 +76,7 @@ def create_hdf5(
     with atomic(path) as temporary:
         file = h5py.File(temporary, "w", libver=_FORMAT, rdcc_nbytes=_CACHE_BYTES)
         try:
-            file.attrs["format"] = kind
+            file.attrs["format"] = fixed(kind)
             file.attrs["version"] = VERSION
             file.attrs["provenance"] = json.dumps({**provenance(), **(about or {})}, sort_keys=True)
             yield file
@@ -91,6 +91,15 @@ def create_hdf5(
                 ) from error
             raise
         file.close()
+
+
+def fixed(text: str) -> np.bytes_:
+    """Text of a fixed length for an attribute that is read again.
+
+    HDF5 keeps it under a checksum. Text of any length lies in a heap without one, in which it
+    searches without end once a size in it is damaged.
+    """
+    return np.bytes_(text.encode())
 
 
 def _abandon(file: h5py.File) -> None:

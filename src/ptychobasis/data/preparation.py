@@ -57,6 +57,12 @@ def prepare_dataset(
     mean, disc, flaws, totals = check_patterns(dataset, mask_flaws)
     if flaws:
         log.warning("left out: %s", flaws)
+    if disc is None:
+        log.warning(
+            "%s: the mean pattern shows no edge of a bright-field disc, so that neither its centre "
+            "nor 'semi_angle_rad' can be checked",
+            dataset.path,
+        )
     reached = scattering(mean, dataset.optics.detector)
     scale = 1.0 if scaling == "none" else intensity_scale(reached)
     if scale != 1:
