@@ -27,6 +27,7 @@ from ptychobasis.forward.waves import probe_spectrum
 from ptychobasis.reconstruction.losses import CoefficientLoss
 from ptychobasis.reconstruction.run import reconstruct
 from ptychobasis.reconstruction.settings import ReconstructionSettings
+from ptychobasis.report.figures.style import pretty
 
 Float = NDArray[np.float64]
 OPTICS = shared.optics((32, 28), (0.3, 0.34), 30.0)
@@ -377,3 +378,11 @@ def test_the_number_of_masks_is_told_without_reading_them(tmp_path: Path) -> Non
     count = BASES["file"].count
     assert count(Request(OPTICS, masks_file=tmp_path / "mine.npy")) == 6
     assert count(Request(OPTICS, masks_file=tmp_path / "gone.npy")) == 0
+
+
+@pytest.mark.parametrize(
+    ("stem", "title"),
+    [("mine", "mine"), ("svd", "own svd"), ("Zernike", "own Zernike"), ("rings", "own rings")],
+)
+def test_no_file_is_called_as_a_basis_is(tmp_path: Path, stem: str, title: str) -> None:
+    assert pretty(own(tmp_path / f"{stem}.npy", zernike(3)).name) == title

@@ -189,6 +189,17 @@ def test_a_wrong_semi_angle_is_refused_with_the_right_one(tmp_path: Path, factor
         assert f"{0.03 * factor * fitted.radius:.5g} rad" in str(error.value)
 
 
+@pytest.mark.parametrize("factor", [0.16, 0.2, 0.3])
+def test_a_disc_far_larger_than_claimed_is_found(tmp_path: Path, factor: float) -> None:
+    data = stored(tmp_path, patterns())
+    with h5py.File(data.path, "a") as file:
+        file.attrs["semi_angle_rad"] = 0.03 * factor
+    with pytest.raises(StudyError, match="the disc of 'patterns' has") as error:
+        check_patterns(read_dataset(data.path))
+    found = float(str(error.value).split(" has ")[1].split(" times")[0])
+    assert found * factor == pytest.approx(1, abs=0.04)
+
+
 @pytest.mark.parametrize("moved", [(0.7, 0), (0, -0.7), (1.4, 1), (-3, 2)])
 def test_a_disc_off_the_centre_is_refused(tmp_path: Path, moved: tuple[float, float]) -> None:
     values = shift(patterns(), (0, 0, *moved), order=1)

@@ -22,6 +22,7 @@ from ptychobasis.data.dataset import Truth, read_dataset, write_dataset
 from ptychobasis.data.hdf5 import open_hdf5
 from ptychobasis.reconstruction.result_file import Reconstruction, Run
 from ptychobasis.report.jobs import expected_jobs, job_table, not_recorded
+from ptychobasis.report.left_out import judge_models
 from ptychobasis.report.pages import write_provenance
 from ptychobasis.report.render import text_table, write_page
 from ptychobasis.report.tables import (
@@ -204,6 +205,79 @@ def test_page_holds_the_overview(tmp_path: Path) -> None:
         assert outside not in text
 
 
+HOLDS = {"left_out_misfit": 0.021, "left_out_explained": 0.97, "left_out_sigmas": 1.04,
+         "left_out_holds": True}  # fmt: skip
+WRONG = {"left_out_misfit": 0.34, "left_out_explained": -0.125, "left_out_sigmas": 17.6,
+         "left_out_holds": False}  # fmt: skip
+
+
+def left_out(wrong: int, known: bool = True) -> pd.DataFrame:
+    """A summary whose first variants, so many, do not explain the data."""
+    table = summary()
+    for i, (sweep, size) in enumerate(VARIANTS):
+        rows = (table["sweep"] == sweep) & (table["size"] == size)
+        for name, value in (WRONG if i < wrong else HOLDS).items():
+            table.loc[rows, name] = value
+    return table if known else table.assign(left_out_sigmas=np.nan)
+
+
+def page_of(table: pd.DataFrame, folder: Path) -> str:
+    """The page as a CSV of the table gives it."""
+    write_csv(add_sizes(table, compressed(folder)), folder / "summary.csv")
+    write_overview(read_csv(folder / "summary.csv"), folder / "page.html", REFERENCE)
+    return html.unescape((folder / "page.html").read_text(encoding="utf-8"))
+
+
+def test_page_tells_how_well_left_out_patterns_are_predicted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = page_of(left_out(0), tmp_path)
+    assert "<h1>Quality against numbers per pattern</h1>" in text
+    assert "Every model predicts patterns that were left out" in text
+    assert "largest misfit is that of zernike/6 (2.1 %, 1.04 times what the counts' noise" in text
+    for cell in ("2.1", "1.04", "97", "yes"):
+        assert text.count(f"<td>{cell}</td>") == 3
+    assert 'class="doubt"' not in text
+    assert not caplog.records
+
+
+def test_page_begins_with_what_does_not_explain_its_data(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = page_of(left_out(1), tmp_path)
+    assert "<h1>1 of 3 reconstructions do not explain their data</h1>" in text
+    assert "zernike/6 (34 %, 17.6 times what the counts' noise allows, -12.5 % of what" in text
+    assert "try focus_search_angstrom, probe: joint" in text
+    assert text.index('class="doubt"') < text.index("<table>")
+    assert (text.count("<td>no</td>"), text.count("<td>yes</td>")) == (1, 2)
+    assert "1 of 3 reconstructions do not explain their data" in caplog.text
+
+
+def test_a_study_in_which_nothing_holds_does_not_look_like_one_that_does(tmp_path: Path) -> None:
+    text = page_of(left_out(3, known=False), tmp_path)
+    assert "<h1>The models do not explain the data</h1>" in text
+    assert "<title>The models do not explain the data</title>" in text
+    assert "Whatever is said below, it is not about the sample." in text
+    assert "zernike/6 (34 %, -12.5 % of what the sample does)" in text
+    assert "noise allows" not in text
+
+
+def test_page_says_that_nothing_was_left_out(tmp_path: Path) -> None:
+    text = page_of(summary(), tmp_path)
+    assert "No patterns were left out (reconstruction.left_out: 0)" in text
+    assert "misfit of left-out patterns" not in text
+
+
+def test_one_seed_that_does_not_hold_is_enough() -> None:
+    both = pd.concat([left_out(0).assign(seed=1), left_out(1).assign(seed=2)])
+    table = overview(both).set_index("size")
+    assert table["left_out_holds"].to_dict() == {"3": True, "6": False, "all": True}
+    assert table["left_out_misfit"]["6"] == pytest.approx((0.021 + 0.34) / 2)
+    judged = judge_models(both)
+    assert judged.title == "1 of 6 reconstructions do not explain their data"
+    assert "zernike/6, seed 2 (34 %" in judged.text
+
+
 def test_page_tells_the_spread_over_seeds_and_what_it_is(tmp_path: Path) -> None:
     write_overview(add_sizes(over_seeds(), compressed(tmp_path)), tmp_path / "page.html", REFERENCE)
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
@@ -351,6 +425,25 @@ def test_noise_has_the_mean_and_variance_of_counted_electrons(tmp_path: Path) ->
     flat = score.reshape(20, -1)
     shared = np.asarray(np.corrcoef(flat)) - np.eye(20)
     assert abs(shared).max() < 6 / np.sqrt(224)
+
+
+@pytest.mark.parametrize(
+    ("electrons", "kind"), [(500.0, "uint16"), (1e5, "uint32"), (1e11, "uint64"), (None, "float32")]
+)
+def test_a_data_set_with_noise_tells_its_dose(
+    tmp_path: Path, electrons: float | None, kind: str
+) -> None:
+    rates = np.full((1, 4, 5, 16, 14), 0.2 / 223)
+    rates[..., 8, 7] = 0.8  # nearly all electrons in one pixel
+    average_configurations(members(tmp_path, rates), tmp_path / "mean.h5", electrons, seed=3)
+    with open_hdf5(tmp_path / "mean.h5", "ptychobasis-dataset") as file:
+        assert file["patterns"].dtype == kind
+    found = read_dataset(tmp_path / "mean.h5")
+    assert found.electrons_per_pattern == electrons
+    bright = all_patterns(tmp_path / "mean.h5")[:, 8, 7]
+    assert bright.mean() == pytest.approx(0.8, abs=4 * np.sqrt(0.8 / (electrons or 1e12) / 20))
+    if electrons is not None:  # patterns that are too bright hold more electrons than was said
+        assert found.scaled(2.0).electrons_per_pattern == 2 * electrons
 
 
 def test_noise_follows_the_seed(tmp_path: Path) -> None:

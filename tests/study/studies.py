@@ -16,6 +16,7 @@ from ptychobasis.core.grid import Grid
 from ptychobasis.data.dataset import Truth, write_dataset
 from ptychobasis.study.layers import read_layers
 from ptychobasis.study.load import load_study
+from ptychobasis.study.yaml_source import plain
 
 ROOT = Path(__file__).parents[2]
 ABSENT = object()
@@ -23,7 +24,8 @@ ABSENT = object()
 
 @cache  # many tests change a copy of it
 def shipped(name: str) -> dict[str, Any]:
-    return read_layers([ROOT / "config" / f"{name}.yaml"])
+    found: dict[str, Any] = plain(read_layers([ROOT / "config" / f"{name}.yaml"]))
+    return found
 
 
 def changed(changes: Mapping[str, Any], base: str = "demo") -> dict[str, Any]:

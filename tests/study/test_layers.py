@@ -8,7 +8,8 @@ import pytest
 from studies import ROOT
 
 from ptychobasis.core.errors import StudyError
-from ptychobasis.study.layers import read_layers, resolve, workflow_keys
+from ptychobasis.study.layers import place_of, read_layers, resolve, workflow_keys
+from ptychobasis.study.load import load_study, main
 
 
 @pytest.fixture
@@ -109,3 +110,58 @@ def test_keys_of_a_module_are_taken_as_they_are() -> None:
     files = [ROOT / "config/demo.yaml"]
     assert workflow_keys(snakemake(files, [], {}, module=True), keys) == keys
     assert workflow_keys(snakemake([], [], {}), keys) == keys
+
+
+def test_a_problem_is_told_with_the_line_of_its_key(folder: Path) -> None:
+    study, sweeps = folder / "config/study.yaml", folder / "sweeps.yaml"
+    sweeps.write_text("# mine\ns:\n  <<: &all {three: 3}\n  two: 2\n")
+    found = read_layers([study, sweeps], {"b": [4]})
+    base = folder / "config/base.yaml"
+    for problem, place in {
+        "a.x is 1": f"{base}, line 1",
+        "a.y is 3": f"{study}, line 2",
+        "s.one is 1": f"{study}, line 3",
+        "s.two[0] is 2": f"{sweeps}, line 4",
+        "s.three is 3": f"{sweeps}, line 3",
+        "s.four is missing": f"{sweeps}, line 2",
+        "b[0] is 4": "--config",
+        "c is missing": None,
+        "?": None,
+    }.items():
+        assert place_of(problem, found) == place, problem
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "study: a\nsweeps:\n  zernike:\n    size: [3]\n",
+            ", line 4: sweeps.zernike.size is ",
+        ),
+        ("study: a\nsweeps:\n  zernike:\n    sizes: [3, 3]\n", ", line 4: sweeps.zernike.sizes is"),
+        (
+            "study: a\nscan: {shape: [18, 30],\n  step_angstrom: [9, 9]}\n",
+            ", line 3: scan.step",
+        ),
+        ("study: a\nscan: null\n", ", line 2: scan is missing; allowed: its keys"),
+        ("study: [\n", ", line 2: is not YAML"),
+        ("a: &a [x]\n" + "".join(f"b{i}: [*a, *a]\n" for i in range(9)), ": study is missing"),
+    ],
+)
+def test_the_command_line_says_what_is_wrong_where(folder: Path, text: str, told: str) -> None:
+    mine = folder / "mine.yaml"
+    mine.write_text(text)
+    with pytest.raises(StudyError) as caught:
+        main([str(ROOT / "config/demo.yaml"), str(mine)][text.startswith("a:") :])
+    assert str(caught.value).startswith(f"{mine}{told}")
+
+
+def test_the_command_line_counts_reconstructions() -> None:
+    demo = str(ROOT / "config/demo.yaml")
+    study = load_study(demo)
+    each = len(study.variants())
+    assert main([demo]) == (
+        f"{demo} is a valid study: {3 * each} reconstructions, {each} for each seed"
+    )
+    with pytest.raises(StudyError, match="no file is given; allowed: YAML files"):
+        main([])

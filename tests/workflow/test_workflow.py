@@ -323,6 +323,26 @@ def test_a_file_that_snakemake_reads_otherwise_is_refused_with_its_line(tmp_path
     assert "Traceback" not in message
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"seeds: &s [*s]\n", "demo.yaml, line 1: the alias *s stands before the end of its"),
+        (b"study: " + b"[" * 3000, "demo.yaml, line 1: blocks lie within one another"),
+        ("study: ä\n".encode("latin-1"), "demo.yaml, line 1: is not UTF-8"),
+    ],
+)
+def test_the_default_file_is_read_before_snakemake_reads_it(
+    tmp_path: Path, content: bytes, told: str
+) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/demo.yaml").write_bytes(content)
+    done = snakemake(tmp_path, "--dry-run")
+    assert done.returncode != 0
+    message = done.stderr + done.stdout
+    assert told in message
+    assert "Traceback" not in message
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")

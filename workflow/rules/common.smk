@@ -1,9 +1,11 @@
 from functools import partial
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
 from ptychobasis.core.errors import StudyError
 from ptychobasis.core.variant import Variant
+from ptychobasis.data.atomic import remove_unfinished
 from ptychobasis.study import parameters
 from ptychobasis.study import resources as model
 from ptychobasis.study.code_digest import code_digest, share_package
@@ -13,12 +15,14 @@ from ptychobasis.study.outside import fingerprint
 from ptychobasis.study.paths import Paths
 from ptychobasis.study.resources import Job
 from ptychobasis.study.sizes import read_scattering
+from ptychobasis.study.yaml_source import plain
 
 try:
-    config = workflow_keys(workflow, config)  # scripts are given the same
+    found = workflow_keys(workflow, config)
     STUDY = load_study(
-        config, " + ".join(map(str, workflow.configfiles)) or "config", checked=UNPACKED
+        found, " + ".join(map(str, workflow.configfiles)) or "config", checked=UNPACKED
     )
+    config = plain(found)  # scripts are given the same
 except StudyError as error:
     raise WorkflowError(str(error))
 
@@ -70,6 +74,11 @@ def given_dataset(wildcards):
 def given_patterns(wildcards):
     """Fingerprints of what a sweep is compressed from, if it comes from outside."""
     return given_dataset(wildcards) + outside(*PATHS.masks([wildcards.sweep]))
+
+
+onstart:
+    # the folder is locked, so whatever is half written was left by processes that were killed
+    remove_unfinished(Path(PATHS.results))
 
 
 # memory [MB] and time [min] that a job asks for in its first attempt

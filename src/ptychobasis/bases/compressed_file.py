@@ -19,6 +19,7 @@ from ptychobasis.data.hdf5 import (
     LOSSLESS,
     SMALLEST,
     create_hdf5,
+    fixed,
     open_hdf5,
     read_array,
     read_number,
@@ -125,7 +126,8 @@ def write_compressed(
         if found.electrons is not None:
             file.attrs["electrons_per_pattern"] = found.electrons
         if found.scattering is not None:
-            file["scattering"] = np.asarray(found.scattering, np.float64)
+            reached = np.asarray(found.scattering, np.float64)
+            file.create_dataset("scattering", data=reached, **LOSSLESS)
         for key in ("bad_pixels", "bad_frames"):
             marked = getattr(found, key)
             if marked is not None and marked.any():
@@ -176,7 +178,7 @@ def bytes_of_coefficients(path: str | Path) -> int:
 def write_basis(file: Any, key: str, basis: Basis) -> None:
     """Write the masks of a basis as the group `key`, and how to come back to those given."""
     group = file.create_group(key)
-    group.attrs["name"] = basis.name
+    group.attrs["name"] = fixed(basis.name)
     group.create_dataset("support", data=basis.support, **LOSSLESS)
     if basis.matrix is not None:
         group.create_dataset("matrix", data=basis.matrix, **LOSSLESS)

@@ -17,6 +17,7 @@ for changes of the entries that they use, and for no others. Name functions as `
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from ptychobasis.bases import detectors, disc_functions, from_data
 from ptychobasis.bases.basis import Basis, Request
@@ -68,7 +69,11 @@ def build_basis(name: str, request: Request) -> Basis:
     """
     if name not in BASES:
         raise StudyError(f"no basis '{name}'; allowed: {', '.join(BASES)}{nearest(name, BASES)}")
-    return orthonormal(BASES[name].build(request), str(request.masks_file or f"basis '{name}'"))
+    found = BASES[name].build(request)
+    taken = {text.lower() for other, kind in BASES.items() for text in (other, kind.title)}
+    if BASES[name].needs_masks_file and found.name.lower() in taken:  # svd.npy is no SVD
+        found = replace(found, name=f"own {found.name}")
+    return orthonormal(found, str(request.masks_file or f"basis '{name}'"))
 
 
 def named(has: Callable[[BasisKind], object]) -> list[str]:

@@ -5,7 +5,14 @@ from difflib import get_close_matches
 
 
 class StudyError(Exception):
-    """Bad input, told in one sentence: which file, which key, what is allowed."""
+    """Bad input, told in one sentence: which file, which key, what is allowed.
+
+    Line breaks, control characters and halves of characters, which a message takes over from an
+    input, are written as Python writes them.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in message))
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ptychobasis.core.errors import StudyError
 from ptychobasis.core.grid import Grid
 from ptychobasis.core.optics import Optics
-from ptychobasis.data.hdf5 import read_array, read_number
+from ptychobasis.data.hdf5 import LOSSLESS, read_array, read_number
 
 _LONGEST = 1e5  # [Å], of a scan or a window: ten micrometres
 SIGN_CONVENTION = (
@@ -23,8 +23,9 @@ def write_calibration(file: Any, optics: Optics, positions: NDArray[np.floating]
     file.attrs["semi_angle_rad"] = optics.semi_angle
     file.attrs["defocus_angstrom"] = optics.defocus
     file.attrs["sign_convention"] = SIGN_CONVENTION
-    file["detector/window_angstrom"] = np.array(optics.detector.extent)
-    file["positions"] = np.asarray(positions, np.float64)
+    window = np.array(optics.detector.extent)
+    file.create_dataset("detector/window_angstrom", data=window, **LOSSLESS)
+    file.create_dataset("positions", data=np.asarray(positions, np.float64), **LOSSLESS)
     file["positions"].attrs["units"] = "angstrom"
     for axis, label in enumerate(("scan_y", "scan_x", "y, x")):
         file["positions"].dims[axis].label = label

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +72,11 @@ class Dataset:
 
     @property
     def electrons_per_pattern(self) -> float | None:
-        """Incident electrons of a pattern; None where the patterns are no counts."""
-        return self.incident_electrons if self.incident_electrons != 1 else None
+        """Incident electrons of a pattern, on average; None where the patterns are no counts."""
+        if self.incident_electrons == 1:
+            return None
+        # n counts are read as n / (incident electrons * scale)
+        return self.incident_electrons * (1 if self.scale is None else float(self.scale.mean()))
 
     @property
     def bad_pixels(self) -> NDArray[np.bool_]:
@@ -168,7 +172,8 @@ class Dataset:
 
     def _normalised(self, values: NDArray[Any]) -> NDArray[np.float32]:
         # converted here: HDF5 takes a hundred times as long for some types, like >u2
-        fractions = values.astype(np.float32, copy=False)
+        with np.errstate(over="ignore"):  # becomes infinite, which is refused
+            fractions = values.astype(np.float32, copy=False)
         if self.incident_electrons != 1:
             fractions /= self.incident_electrons
         return fractions
@@ -224,7 +229,8 @@ def write_dataset(
             the incident electrons; an array ``(scan_y, scan_x, ky, kx)`` is such a sequence.
         truth: the potential, if it is known.
         about: what to keep in the attribute ``provenance`` beside the versions.
-        electrons: incident per pattern; if given, `patterns` are 16-bit counts.
+        electrons: incident per pattern; if given, `patterns` are counts, which are stored in the
+            unsigned type of the first block, or with 16 bits.
     """
     sy, sx, _ = positions.shape
     with create_hdf5(path, FORMAT, about) as file:
@@ -234,7 +240,10 @@ def write_dataset(
             data = create_scan(file, "patterns", shape, patterns)
             data.attrs["units"] = "fraction of the incident electrons per pixel"
         else:
-            data = create_scan(file, "patterns", shape, patterns, np.uint16, SMALLEST)
+            blocks = iter(patterns)
+            first = np.asarray(next(blocks))
+            kind = first.dtype if first.dtype.kind == "u" else np.dtype(np.uint16)
+            data = create_scan(file, "patterns", shape, chain([first], blocks), kind, SMALLEST)
             data.attrs["units"] = "electrons per pixel"
             data.attrs["incident_electrons"] = electrons
         _label_axes(file, optics, positions)

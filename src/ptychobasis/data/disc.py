@@ -12,7 +12,8 @@ from ptychobasis.core.arrays import Float, Pair
 from ptychobasis.core.optics import Optics
 
 _ANGLES = 2 * np.pi * np.arange(180) / 180
-_RADII = np.geomspace(0.35, 2.5, 60)  # of the claimed one, that are tried first
+# of the claimed one: those that are tried first, and those where these find no edge
+_RADII = (np.geomspace(0.35, 2.5, 60), np.geomspace(0.08, 12, 150))
 _LEAST = 0.1  # contrast from which on there is an edge
 
 
@@ -50,22 +51,21 @@ def fit_disc(mean: Float, optics: Optics) -> Disc | None:
         return _contrast(pattern, place[:2], place[2] * optics.aperture / steps)
 
     claimed = contrast(np.array([0.0, 0.0, 1.0]))
-    starts = [
-        np.array([*centre, radius])
-        for centre in ((0.0, 0.0), _middle(pattern))
-        for radius in _RADII
-        if (radius * optics.aperture / steps).min() >= 1.5
-        and (radius * optics.aperture / steps < np.array(pattern.shape) / 2 - 1.5).all()
-    ]
-    if not starts:
-        return None
-    best = sorted(starts, key=contrast)[-3:]
     size = float((optics.aperture / steps).max())
-    found = max((_climb(contrast, start, size) for start in best), key=contrast)
-    if contrast(found) < _LEAST:
-        return None
-    y, x, radius = map(float, found)
-    return Disc((y, x), radius, contrast(found), claimed)
+    for radii in _RADII:
+        starts = [
+            np.array([*centre, radius])
+            for centre in ((0.0, 0.0), _middle(pattern))
+            for radius in radii
+            if (radius * optics.aperture / steps).min() >= 1.5
+            and (radius * optics.aperture / steps < np.array(pattern.shape) / 2 - 1.5).all()
+        ]
+        best = sorted(starts, key=contrast)[-3:]
+        found = max((_climb(contrast, start, size) for start in best), key=contrast, default=None)
+        if found is not None and contrast(found) >= _LEAST:
+            y, x, radius = map(float, found)
+            return Disc((y, x), radius, contrast(found), claimed)
+    return None
 
 
 def _climb(contrast: Callable[[Float], float], start: Float, size: float) -> Float:

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import re
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -44,8 +45,12 @@ _REASONS = {
     "ermission denied": "may not be read; allowed: a file that this user may read",
     "external": "refers to another file that is not there; allowed: a complete file",
     "soft links": "holds a link that leads back to itself; allowed: a complete file",
+    "Unable to allocate": "holds more numbers than memory does; allowed: fewer, or more memory",
     "No space left": "does not fit the disk; allowed: more space",
 }
+# of HDF5: has checksums of all that is not data; without them, a damaged file may let HDF5 search
+# without end
+_FORMAT = ("v110", "v110")
 _CHUNK_BYTES = 2**20
 _CACHE_BYTES = 2**26
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}  # no quotas on Windows
@@ -69,9 +74,9 @@ def create_hdf5(
         StudyError: the disk is full.
     """
     with atomic(path) as temporary:
-        file = h5py.File(temporary, "w", rdcc_nbytes=_CACHE_BYTES)
+        file = h5py.File(temporary, "w", libver=_FORMAT, rdcc_nbytes=_CACHE_BYTES)
         try:
-            file.attrs["format"] = kind
+            file.attrs["format"] = fixed(kind)
             file.attrs["version"] = VERSION
             file.attrs["provenance"] = json.dumps({**provenance(), **(about or {})}, sort_keys=True)
             yield file
@@ -86,6 +91,15 @@ def create_hdf5(
                 ) from error
             raise
         file.close()
+
+
+def fixed(text: str) -> np.bytes_:
+    """Text of a fixed length for an attribute that is read again.
+
+    HDF5 keeps it under a checksum. Text of any length lies in a heap without one, in which it
+    searches without end once a size in it is damaged.
+    """
+    return np.bytes_(text.encode())
 
 
 def _abandon(file: h5py.File) -> None:
@@ -116,8 +130,18 @@ def open_hdf5(path: str | Path, kind: str) -> Iterator[h5py.File]:
         with h5py.File(path, "r", rdcc_nbytes=_CACHE_BYTES) as file:
             _check_format(file, kind)
             yield file
-    except OSError as error:
-        raise StudyError(f"{path} {_reason(error)}") from error
+    except StudyError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) or _raised_by_h5py(error):
+            raise StudyError(f"{path} {_reason(error)}") from error
+        raise
+
+
+def _raised_by_h5py(error: Exception) -> bool:
+    """Whether h5py could not do what it was asked for; it raises errors of many types."""
+    *_, last = traceback.extract_tb(error.__traceback__)
+    return "h5py" in Path(last.filename).parts
 
 
 def _reason(error: Exception) -> str:
@@ -185,7 +209,7 @@ def find_array(file: Any, key: str, shape: Sequence[int | str], kinds: str = "fi
             what = "is a group" if item is not None else "is a link that leads nowhere"
             raise StudyError(f"{where} {what}; allowed: {allowed}")
         raise StudyError(f"{where} is missing; allowed: {allowed}{nearest(key, file)}")
-    fits = len(item.shape) == len(shape) and all(
+    fits = len(item.shape or ()) == len(shape) and all(
         have > 0 if isinstance(want, str) else have == want
         for have, want in zip(item.shape, shape, strict=True)
     )

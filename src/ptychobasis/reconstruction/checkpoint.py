@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ptychobasis.data.atomic import atomic
+from ptychobasis.data.atomic import atomic, remove_unfinished
 
 log = logging.getLogger(__name__)
 
@@ -62,9 +62,7 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Remove the file once the result is safe."""
-        # a process that was killed while it wrote has left a hidden file beside it
-        for unfinished in self.path.parent.glob(f".{self.path.stem}-*{self.path.suffix}"):
-            unfinished.unlink(missing_ok=True)
+        remove_unfinished(self.path)
         self.path.unlink(missing_ok=True)
 
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from ptychobasis.reconstruction.objective import Objective
-from ptychobasis.reconstruction.result_file import LeftOut
+from ptychobasis.reconstruction.result_file import WHAT_TO_TRY, LeftOut
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ def report_left_out(found: LeftOut) -> None:
     if not found.holds:
         log.warning(
             "the model does not explain the data: it predicts %.0f %% of what the sample does to "
-            "patterns that were left out. Look for a scan that is turned or flipped against the "
-            "camera, a wrong step, focus, semi-angle or thickness; then try more epochs or slices",
+            "patterns that were left out. %s",
             100 * found.explained,
+            WHAT_TO_TRY,
         )

@@ -14,6 +14,7 @@ from ptychobasis.core.volume import Volume
 from ptychobasis.data.hdf5 import (
     LOSSLESS,
     create_hdf5,
+    fixed,
     open_hdf5,
     read_array,
     read_number,
@@ -26,6 +27,10 @@ FORMAT = "ptychobasis-reconstruction"
 # a model explains the data if its misfit is below the first number and what it explains above the
 # second, in one of these rows: the weaker a sample, the less of it need be explained
 _HOLDS = ((0.03, 0.0), (0.12, 0.2), (0.2, 0.7))
+WHAT_TO_TRY = (
+    "Look for a scan that is turned or flipped against the camera, a wrong step, semi-angle, focus "
+    "or thickness; then try focus_search_angstrom, thinner slices and more epochs."
+)
 
 
 @dataclass(frozen=True)
@@ -167,16 +172,21 @@ def write_reconstruction(path: str | Path, result: Reconstruction) -> None:
         _write_slices(file, "phase", result.phase, "rad")
         if result.absorption is not None:
             _write_slices(file, "absorption", result.absorption, "1")
-        file["probe"] = np.asarray(result.probe, np.complex64)
-        file["loss"] = np.asarray(result.loss, np.float64)
-        file["slice_depths_angstrom"] = np.array(result.slice_depths)
+        for key, values in {
+            "probe": np.asarray(result.probe, np.complex64),
+            "loss": np.asarray(result.loss, np.float64),
+            "slice_depths_angstrom": np.array(result.slice_depths),
+        }.items():
+            file.create_dataset(key, data=values, **LOSSLESS)
         file.attrs["sampling_angstrom"] = result.phase.sampling
         file.attrs["origin_angstrom"] = result.phase.origin
         file.attrs["energy_ev"] = result.energy
         file.attrs["epochs"] = len(result.loss)
-        file.attrs["config"] = json.dumps(result.config, sort_keys=True)
-        file.attrs["versions"] = json.dumps(result.versions or provenance(), sort_keys=True)
-        file.attrs.update(asdict(result.run))
+        file.attrs["config"] = fixed(json.dumps(result.config, sort_keys=True))
+        versions = json.dumps(result.versions or provenance(), sort_keys=True)
+        file.attrs["versions"] = fixed(versions)
+        run = asdict(result.run)
+        file.attrs.update({k: fixed(v) if isinstance(v, str) else v for k, v in run.items()})
         if result.counting is not None:
             file.create_group("counts").attrs.update(asdict(result.counting))
         if result.left_out is not None:

@@ -1,5 +1,6 @@
 """Tables of a study as CSV and as pages of the report."""
 
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -12,9 +13,12 @@ from ptychobasis.bases.compressed_file import bytes_of_coefficients, read_compre
 from ptychobasis.core.variant import Variant
 from ptychobasis.data.atomic import atomic
 from ptychobasis.evaluation.probe_error import ProbeError
+from ptychobasis.report.left_out import judge_models, measured
 from ptychobasis.report.names import reference_name
 from ptychobasis.report.render import text_table, write_page
 from ptychobasis.simulation.noise import CountBytes
+
+log = logging.getLogger(__name__)
 
 _COLUMNS = {
     "sweep": "sweep",
@@ -34,6 +38,10 @@ _COLUMNS = {
     "resolution_143": "resolution at 0.143 [Å]",
     "scale": "strength",
     "column_error_pm": "column error [pm]",
+    "left_out_misfit": "misfit of left-out patterns [%]",
+    "left_out_sigmas": "misfit over noise",
+    "left_out_explained": "of the sample explained [%]",
+    "left_out_holds": "explains the data",
     "seconds_per_epoch": "s per epoch",
 }
 _CHOICES = ("store", "dose_electrons_per_angstrom2")  # shown where there is more than one
@@ -57,6 +65,9 @@ _OVER_SEEDS = [
     ("resolution_143_is_bound", ("", "any")),
     ("scale", ("", "mean")),
     ("column_error_pm", ("", "mean")),
+    ("left_out_misfit", ("", "mean")),
+    ("left_out_sigmas", ("", "mean")),
+    ("left_out_explained", ("", "mean")),
     ("seconds_per_epoch", ("", "mean")),
 ]
 
@@ -153,6 +164,9 @@ def overview(summary: pd.DataFrame) -> pd.DataFrame:
     best = volume[volume["against"] == ("truth" if "truth" in scores else "reference")]
     asked = {f"{name}{end}": (name, how) for name, (end, how) in _OVER_SEEDS if name in best}
     rest = best.groupby(keys).agg(**asked)
+    judged = measured(best)
+    if len(judged):
+        rest["left_out_holds"] = judged.groupby(keys)["left_out_holds"].all()
     return rest.join(pd.DataFrame(scores)).reset_index().sort_values(["basis", "stored_values"])
 
 
@@ -191,6 +205,10 @@ def write_overview(summary: pd.DataFrame, path: str | Path, reference: Variant) 
         if column in table:
             pairs = zip(table[column], table[f"{column}_std"], strict=True)
             table[column] = [f"{mean:.3f}{_spread(std, 3)}" for mean, std in pairs]
+    if "left_out_holds" in table:
+        for column in ("left_out_misfit", "left_out_explained"):
+            table[column] *= 100
+        table["left_out_holds"] = table["left_out_holds"].map({True: "yes", False: "no"})
     for column in ("resolution_half", "resolution_143"):
         names = [column, f"{column}_std", f"{column}_is_bound"]
         rows = table[names].itertuples(index=False)
@@ -205,11 +223,19 @@ def write_overview(summary: pd.DataFrame, path: str | Path, reference: Variant) 
         "size on disk [kB]": "{:.1f}".format,
         "bytes per pattern": "{:.1f}".format,
         "column error [pm]": "{:.1f}".format,
+        "misfit of left-out patterns [%]": "{:.2g}".format,
+        "misfit over noise": "{:.3g}".format,
+        "of the sample explained [%]": "{:.0f}".format,
     }
+    judged = judge_models(summary)
+    if judged.title:
+        log.warning("%s: %s", judged.title, judged.text)
     write_page(
         path,
         "summary",
-        "Quality against numbers per pattern",
+        judged.title or "Quality against numbers per pattern",
+        judged=judged,
+        left_out="left_out_holds" in table,
         against=against,
         seeds=summary["seed"].nunique() if "seed" in summary else 1,
         content=text_table(shown, formats=formats),

@@ -5,20 +5,19 @@ that it is laid over where it comes first; the path starts at the file's own fol
 ``replaces: [sweeps]`` names blocks that are taken from this file alone.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ptychobasis.core.errors import StudyError
 from ptychobasis.study.explain import shown
-from ptychobasis.study.yaml_source import from_words, read, with_exponents
+from ptychobasis.study.yaml_source import Block, from_words, read, with_exponents
 
 MOST_FILES = 10  # that extend one another
 
 
-def read_layers(
-    files: Iterable[str | Path], over: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+def read_layers(files: Iterable[str | Path], over: Mapping[str, Any] | None = None) -> Block:
     """Read files, each laid over those before it, key by key.
 
     Args:
@@ -28,7 +27,7 @@ def read_layers(
     Raises:
         StudyError: a file cannot be read, or what it extends or replaces is not there.
     """
-    merged: dict[str, Any] = {}
+    merged = Block({})
     for path in map(Path, files):
         merged = _laid_over(merged, read(path), str(path)) if merged else _with_base(path, ())
     if "extends" in (over or {}):
@@ -36,7 +35,7 @@ def read_layers(
     return _laid_over(merged, from_words(over or {}), "--config")
 
 
-def resolve(keys: Mapping[str, Any], source: str) -> dict[str, Any]:
+def resolve(keys: Mapping[str, Any], source: str) -> Block:
     """Keys from elsewhere with what they extend; the path starts at the working folder.
 
     Args:
@@ -46,7 +45,7 @@ def resolve(keys: Mapping[str, Any], source: str) -> dict[str, Any]:
     return _extended(with_exponents(keys), source, Path(), ())
 
 
-def workflow_keys(workflow: Any, keys: Mapping[str, Any]) -> dict[str, Any]:
+def workflow_keys(workflow: Any, keys: Mapping[str, Any]) -> Block:
     """The keys of a study that Snakemake runs.
 
     Snakemake has read the same files, but as YAML 1.1, in which the last of two equal keys
@@ -64,7 +63,23 @@ def workflow_keys(workflow: Any, keys: Mapping[str, Any]) -> dict[str, Any]:
     return read_layers([*own, *given], workflow.config_settings.config)
 
 
-def _with_base(path: Path, extending: Sequence[Path]) -> dict[str, Any]:
+def place_of(problem: str, keys: Mapping[str, Any]) -> str | None:
+    """Where the key stands that a problem begins with, or the block that holds it.
+
+    Args:
+        problem: Such as ``sweeps.zernike.sizes[0] is 0; allowed: ...``.
+        keys: What `read_layers` read.
+    """
+    match = re.match(r"[\w.-]+", problem)
+    place, block = None, keys
+    for name in match[0].split(".") if match else ():
+        if not isinstance(block, Block) or name not in block:
+            break
+        place, block = block.places.get(name, place), block[name]
+    return place
+
+
+def _with_base(path: Path, extending: Sequence[Path]) -> Block:
     if path.resolve() in extending or len(extending) >= MOST_FILES:
         chain = " > ".join(map(str, (*extending, path)))
         raise StudyError(f"{path}: extends itself ({chain}); allowed: files that end in a base")
@@ -72,11 +87,11 @@ def _with_base(path: Path, extending: Sequence[Path]) -> dict[str, Any]:
 
 
 def _extended(
-    own: dict[str, Any], source: str, folder: Path, extending: Sequence[Path]
-) -> dict[str, Any]:
+    own: Mapping[str, Any], source: str, folder: Path, extending: Sequence[Path]
+) -> Block:
     base = own.get("extends")
     if base is None:
-        return _laid_over({}, own, source)
+        return _laid_over(Block({}), own, source)
     if not isinstance(base, str):
         raise StudyError(f"{source}: extends is {shown(base)}; allowed: the path of a YAML file")
     if not (folder / base).is_file():
@@ -87,22 +102,25 @@ def _extended(
     return _laid_over(_with_base(folder / base, extending), own, source)
 
 
-def _laid_over(below: dict[str, Any], own: dict[str, Any], source: str) -> dict[str, Any]:
+def _laid_over(below: Block, own: Mapping[str, Any], source: str) -> Block:
     replaced = own.get("replaces") or []
     if not isinstance(replaced, list) or not set(map(str, replaced)) <= set(own):
         raise StudyError(
             f"{source}: replaces is {shown(replaced)}; allowed: a list of blocks that this file "
             "holds, such as [sweeps]"
         )
-    kept = {key: value for key, value in below.items() if key not in replaced}
-    return _merged(kept, {key: own[key] for key in own if key not in ("extends", "replaces")})
+    return _merged(_without(below, replaced), _without(Block(own), ("extends", "replaces")))
 
 
-def _merged(below: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+def _without(block: Block, keys: Iterable[str]) -> Block:
+    return Block({key: value for key, value in block.items() if key not in keys}, block.places)
+
+
+def _merged(below: Block, own: Mapping[str, Any]) -> Block:
     """Both mappings, block by block; where both hold a value, the second wins."""
-    found = dict(below)
+    found = below.below(own)
     for key, value in own.items():
-        under = found.get(key)
-        nested = isinstance(value, Mapping) and isinstance(under, Mapping)
-        found[key] = _merged(under or {}, value) if nested else value
+        under = below.get(key)
+        if isinstance(value, Mapping) and isinstance(under, Mapping):
+            found[key] = _merged(Block(under), value)
     return found

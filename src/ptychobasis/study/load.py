@@ -1,7 +1,12 @@
-"""Read and check a configuration."""
+"""Read and check a configuration.
+
+``python -m ptychobasis.study.load FILE ...`` says whether files, each laid over those before it,
+are a valid study, or in one sentence why not.
+"""
 
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +15,7 @@ from pydantic import ValidationError
 from ptychobasis.core.errors import StudyError
 from ptychobasis.study import checks
 from ptychobasis.study.explain import explain
-from ptychobasis.study.layers import read_layers, resolve
+from ptychobasis.study.layers import place_of, read_layers, resolve
 from ptychobasis.study.schema import Study
 
 
@@ -40,7 +45,7 @@ def load_study(
         problems = explain(error, Study)
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise StudyError(f"{source}: {problems[0]}{more}")
+        raise StudyError(f"{place_of(problems[0], raw) or source}: {problems[0]}{more}")
     return study
 
 
@@ -63,3 +68,27 @@ def _without_null(raw: dict[str, Any]) -> dict[str, Any]:
 
 def _present(entries: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in entries.items() if value is not None}
+
+
+def main(files: Sequence[str]) -> str:
+    """Say what study some files are.
+
+    Args:
+        files: Paths of YAML files, as they follow ``--configfile``.
+
+    Raises:
+        StudyError: They are none.
+    """
+    if not files:
+        raise StudyError("no file is given; allowed: YAML files, each laid over those before it")
+    names = " + ".join(files)
+    study = load_study(read_layers(files), names)
+    count, seeds = len(study.variants()), len(study.seeds)
+    return f"{names} is a valid study: {count * seeds} reconstructions, {count} for each seed"
+
+
+if __name__ == "__main__":
+    try:
+        print(main(sys.argv[1:]))
+    except StudyError as error:
+        raise SystemExit(str(error)) from None

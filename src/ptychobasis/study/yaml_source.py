@@ -51,7 +51,33 @@ _AMBIGUOUS = (
 )
 
 
-def read(path: Path) -> dict[str, Any]:
+class Block(dict[str, Any]):
+    """Keys with their values, and where they stand.
+
+    Attributes:
+        places: File and line of each key that comes from a file.
+    """
+
+    def __init__(self, values: Mapping[str, Any], places: Mapping[str, str] | None = None) -> None:
+        super().__init__(values)
+        self.places = dict(getattr(values, "places", {}) if places is None else places)
+
+    def below(self, other: Mapping[str, Any]) -> "Block":
+        """These keys with others over them."""
+        return Block({**self, **other}, self.places | getattr(other, "places", {}))
+
+
+yaml.SafeDumper.add_representer(Block, yaml.SafeDumper.represent_dict)  # written as any mapping
+
+
+def plain(value: Any) -> Any:
+    """Data without places, as plain mappings and lists."""
+    if isinstance(value, Mapping):
+        return {key: plain(entry) for key, entry in value.items()}
+    return [plain(entry) for entry in value] if isinstance(value, list) else value
+
+
+def read(path: Path) -> Block:
     """Read a YAML file that holds a mapping.
 
     Raises:
@@ -73,10 +99,10 @@ def read(path: Path) -> dict[str, Any]:
         line = error.object[: error.start].count(b"\n") + 1
         raise StudyError(f"{path}, line {line}: is not UTF-8; allowed: text in UTF-8") from error
     try:
-        raw = _Reader(text).document()
+        raw = _Reader(text, str(path)).document()
     except _LineError as error:
         raise StudyError(f"{path}, {error}") from error
-    if not isinstance(raw, dict):
+    if not isinstance(raw, Block):
         raise StudyError(f"{path}: holds no keys; allowed: keys with their values")
     return raw
 
@@ -90,7 +116,10 @@ def from_words(value: Any) -> Any:
         StudyError: a word can be read in two ways.
     """
     if isinstance(value, Mapping):
-        return {str(key): from_words(entry) for key, entry in value.items()}
+        return Block(
+            {str(key): from_words(entry) for key, entry in value.items()},
+            {str(key): "--config" for key in value},
+        )
     if isinstance(value, list | tuple):
         return [from_words(entry) for entry in value]
     if not isinstance(value, str):
@@ -110,7 +139,8 @@ def with_exponents(value: Any, depth: int = 0) -> Any:
     if depth > MOST_DEPTH:
         raise StudyError(f"config: blocks lie within one another; allowed: {MOST_DEPTH} deep")
     if isinstance(value, Mapping):
-        return {str(key): with_exponents(entry, depth + 1) for key, entry in value.items()}
+        entries = {str(key): with_exponents(entry, depth + 1) for key, entry in value.items()}
+        return Block(entries, getattr(value, "places", {}))
     if isinstance(value, list | tuple):
         return [with_exponents(entry, depth + 1) for entry in value]
     if isinstance(value, str) and "e" in value.lower() and _FLOAT.fullmatch(value):
@@ -129,8 +159,8 @@ class _LineError(Exception):
 class _Reader:
     """Builds the data of one document from its events."""
 
-    def __init__(self, text: str) -> None:
-        self._events = self._parsed(text)
+    def __init__(self, text: str, name: str) -> None:
+        self._events, self._name = self._parsed(text), name
         self._anchors: dict[str, Any] = {}  # only of what is complete
         self._sizes: dict[str, int] = {}  # values that each anchor stands for
         self._values = 0
@@ -181,9 +211,9 @@ class _Reader:
             self._anchors[anchor], self._sizes[anchor] = found, self._values - before
         return found
 
-    def _mapping(self, depth: int) -> dict[str, Any]:
+    def _mapping(self, depth: int) -> Block:
         own: dict[str, Any] = {}
-        merged: dict[str, Any] = {}
+        merged = Block({})
         lines: dict[str, int] = {}
         while not isinstance(event := next(self._events), MappingEndEvent):
             if not isinstance(event, ScalarEvent) or event.tag is not None:
@@ -201,16 +231,16 @@ class _Reader:
                 merged = self._merged(event, value)
             else:
                 own[key] = value
-        return merged | own
+        return merged.below(Block(own, {key: f"{self._name}, line {lines[key]}" for key in own}))
 
-    def _merged(self, event: Event, value: Any) -> dict[str, Any]:
+    def _merged(self, event: Event, value: Any) -> Block:
         """What the merge key << brings; of several mappings, the first wins."""
         blocks = value if isinstance(value, list) else [value]
-        found: dict[str, Any] = {}
+        found = Block({})
         for block in reversed(blocks):
-            if not isinstance(block, dict):
+            if not isinstance(block, Block):
                 raise _LineError(event, "<< holds no keys; allowed: an alias of a block, as *name")
-            found |= block
+            found = found.below(block)
         self._count(event, len(found))
         return found
 

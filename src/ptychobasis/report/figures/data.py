@@ -18,6 +18,7 @@ from ptychobasis.data.dataset import read_dataset
 from ptychobasis.data.hdf5 import (
     LOSSLESS,
     create_hdf5,
+    fixed,
     open_hdf5,
     read_array,
     read_numbers,
@@ -77,7 +78,7 @@ def write_figure_data(path: str | Path, data: FigureData) -> None:
         file.create_dataset("pattern", data=data.pattern, **LOSSLESS)
         for index, (variant, basis) in enumerate(data.bases.items()):
             write_basis(file, f"bases/{index}", basis)
-            file[f"bases/{index}"].attrs["variant"] = str(variant)
+            file[f"bases/{index}"].attrs["variant"] = fixed(str(variant))
         if data.truth is not None:
             item = file.create_dataset("truth", data=data.truth.array, **LOSSLESS)
             item.attrs["units"] = "rad"
