@@ -19,9 +19,9 @@ def _in_repository(monkeypatch: pytest.MonkeyPatch) -> None:
 # one key, a value that is allowed, one beside it that is not, and what is said
 LIMITS: list[tuple[str, Any, Any, str]] = [
     # without effect
-    (f"{JOINT}.probe_start_epoch", 39, 40, "would never move; allowed: less than its 40 epochs"),
-    (f"{JOINT}.probe", "joint", "known", "probe_step is given for a known probe"),
-    ("sweeps.svd.reconstruction.probe_band_limit", None, False, "is given for a known probe"),
+    (f"{JOINT}.probe_start_epoch", 59, 60, "would never move; allowed: less than its 60 epochs"),
+    (f"{JOINT}.probe", "joint", "known", "probe_pull is given for a known probe"),
+    ("sweeps.known.reconstruction.probe_band_limit", None, False, "is given for a known probe"),
     ("sweeps.uncompressed.reconstruction.dark_field", "none", "donut", "leaves no pixel outside"),
     ("reconstruction.band_limit_per_angstrom", 1.82, 1.84, "beyond which the model holds nothing"),
     (f"{PHONONS}.sigma_angstrom.Si", 0.01, 0, "all alike, since every sigma_angstrom is 0"),

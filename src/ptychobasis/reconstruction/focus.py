@@ -7,7 +7,7 @@ from ptychobasis.reconstruction.descent import Descent
 
 log = logging.getLogger(__name__)
 
-_TRIAL = {"epochs": 10, "probe": "known"}  # settings of each trial of a defocus
+_TRIAL = {"epochs": 20, "probe": "known"}  # settings of each trial of a defocus
 _TOLERANCE = 0.5  # [Å], of a defocus
 _MOST_TRIALS = 15
 

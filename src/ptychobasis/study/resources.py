@@ -20,7 +20,7 @@ LEAST_MIN = 5  # for two starts of Snakemake and a script's imports from a cold,
 _HEADROOM = 1.12  # over the formulas
 _CACHE_MB = 64  # of HDF5, for each file that is open
 _CHUNK_MB = 8  # waves that a reconstruction works on at once, see `engine`
-_FOCUS_EPOCHS = 15 * 10  # the most that a search of the focus takes, see `probe` and `descent`
+_FOCUS_EPOCHS = 15 * 20  # the most that a search of the focus takes, see `probe` and `descent`
 
 # Memory [MB], Snakemake's own included, and time [min] of rules that take seconds in demo and
 # paper; an hour is enough to read 300 GB of patterns, 30 min for hundreds of reconstructions
