@@ -7,5 +7,6 @@ The first 5,001 (seed 7) came after what a first thousand found was mended: 1,81
 were written otherwise. One was wrong: HDF5 searched a damaged heap without end. 1,000 more damaged
 files (seed 11) had 7 faults, 5 such searches and 2 in which damaged calibrations were taken; after
 everything that is read again came under a checksum, none. 1,818 more configurations (seed 8) had
-one fault, three times: a name of 5,000 characters was told in full.
+one fault, three times: a name of 5,000 characters was told in full. The data sets that followed had
+one: an attribute `format` that is an array.
 """
