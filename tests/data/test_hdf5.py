@@ -143,6 +143,7 @@ def test_reading_a_damaged_chunk_is_a_study_error(tmp_path: Path) -> None:
     [
         ({"format": "nexus"}, "'format' is 'nexus'; allowed: 'ptychobasis-test'"),
         ({"format": None}, "'format' is None"),
+        ({"format": ["a", "b"]}, "'format' is array"),
         ({"version": 2}, "version 2 .* newer than this program; allowed: up to 1"),
         ({"version": None}, "'version' of / is missing"),
         ({"version": "one"}, "'version' of / is 'one'; allowed: 1 finite number"),

@@ -241,7 +241,7 @@ def read_array(file: Any, key: str, shape: Sequence[int | str], kinds: str = "fi
 def _check_format(file: Any, kind: str) -> None:
     found = file.attrs.get("format")
     found = found.decode(errors="replace") if isinstance(found, bytes) else found
-    if found != kind:
+    if not isinstance(found, str) or found != kind:  # anybody's file may hold an array
         raise StudyError(f"{file.filename}: the attribute 'format' is {found!r}; allowed: '{kind}'")
     number = read_number(file, "version")
     if number != round(number) or number < 1:
