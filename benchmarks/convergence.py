@@ -1,11 +1,11 @@
 """FSC with the truth that several methods reach at equal wall time, on the demo's data.
 
 All minimise the same loss with the same engine on the same grids, from the same start, with
-phases kept at or above zero, without total variation, and one thread. A method gets as many epochs
-as fit into the budget; where it has a schedule, half a cosine over these.
+phases kept at or above zero, a known probe, without any penalty, and one thread. A method gets as
+many epochs as fit into the budget; where it has a schedule, that of the study over these.
 
-- `momentum`: gradient descent with Nesterov's momentum, the default of this study; its step is that
-  of config/demo.yaml (0.4 rad) times `step`.
+- `momentum`: gradient descent with Nesterov's momentum, the default of this study; its step is
+  `step_rad` times `step`.
 - `illumination`: the same, each pixel's gradient divided by the intensity that the probes put there
   (curvature from probe intensity, as in LSQ-ML; Odstrcil, Menzel and Guizar-Sicairos, Opt.
   Express 26 (2018) 3108).
@@ -28,10 +28,16 @@ from ptychobasis.forward.multislice import Gradients
 from ptychobasis.reconstruction.counting import illumination
 from ptychobasis.reconstruction.descent import Descent, State
 from ptychobasis.reconstruction.objective import prepare
+from ptychobasis.reconstruction.schedule import decay
 
 TABLES = ("convergence",)
 BUDGETS = (2.0, 5.0, 12.0)  # [s]
 CPU = torch.device("cpu")
+# nothing but the data and positivity
+ALONE = {
+    "probe": "known", "smoothness_along_beam": 0.0, "strength_along_beam": 0.0,
+    "total_variation": 0.0,
+}  # fmt: skip
 
 
 def run() -> dict[str, list[dict[str, Any]]]:
@@ -56,8 +62,7 @@ def _rows(variant: str, method: str, batch: int, step: float) -> list[dict[str, 
     name = Variant.parse(variant).sweep
     data = compressed("demo", variant)
     settings = study("demo").recon(name).model_copy(update={"device": "cpu", "batch": batch or 32})
-    keys = {"step_rad": settings.step_rad * step, "total_variation": 0.0}
-    settings = settings.model_copy(update=keys)
+    settings = settings.model_copy(update={"step_rad": settings.step_rad * step, **ALONE})
     descent = Descent(prepare(data, settings, CPU), settings)
     rows = []
     for budget in BUDGETS:
@@ -113,21 +118,23 @@ def _illumination(descent: Descent, step: float, budget: float) -> tuple[int, to
 
 
 class _Adam:
-    """Adam in place of momentum."""
+    """Adam in place of momentum, with a length of its own and the study's schedule."""
 
-    def __init__(self, phase: torch.Tensor) -> None:
-        self._adam = torch.optim.Adam([phase], eps=1e-12, fused=True)
+    def __init__(self, state: State, first: float, epochs: int) -> None:
+        self._adam = torch.optim.Adam([state.phase], eps=1e-12, fused=True)
+        self._state, self._first, self._epochs = state, first, epochs
 
     def step(self, values: torch.Tensor, gradient: torch.Tensor, length: float) -> None:
         values.grad = gradient
-        self._adam.param_groups[0]["lr"] = length
+        now = decay(len(self._state.losses) / self._epochs)
+        self._adam.param_groups[0]["lr"] = self._first * now
         self._adam.step()
 
 
 def _adam(descent: Descent, step: float, budget: float) -> tuple[int, torch.Tensor]:
     def start(each: Descent) -> State:
         state: Any = each.start(0)
-        state.momentum, state.step, state.start_loss = _Adam(state.phase), step, 1.0
+        state.momentum = _Adam(state, step, each.settings.epochs)
         return state
 
     return _descend(descent, budget, start)

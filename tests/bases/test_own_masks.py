@@ -117,6 +117,8 @@ def test_masks_of_any_length_and_angle_make_the_same_reconstruction(
         epochs=20,
         batch=8,
         window_angstrom=None,
+        propagation_step_angstrom=None,
+        probe="known",
         device="cpu",
     )
 
