@@ -129,6 +129,7 @@ def test_a_weak_sample_need_not_be_explained() -> None:
     assert LeftOut(8, 0.1, 0.3, math.nan, 0.1).holds
     assert not LeftOut(8, 0.1, 0.1, math.nan, 0.1).holds
     assert not LeftOut(8, 0.2, 0.2, math.nan, 0.2).holds
-    assert LeftOut(8, 0.2, 0.8, math.nan, 0.2).holds
+    assert LeftOut(8, 0.19, 0.8, math.nan, 0.19).holds
+    assert not LeftOut(8, 0.19, 0.6, math.nan, 0.19).holds
     assert not LeftOut(8, 0.5, 0.8, math.nan, 0.5).holds
     assert LeftOut(8, 0.5, 0.8, 1.0, 0.05).holds  # noise

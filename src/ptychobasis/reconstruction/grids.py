@@ -20,11 +20,13 @@ from ptychobasis.forward.steps import propagation_steps
 from ptychobasis.forward.waves import probe_spectrum, propagator
 from ptychobasis.reconstruction.settings import ReconstructionSettings
 
-# The first two were chosen on silicon and strontium titanate, see benchmarks/grids.py. The third
-# was raised from 0.993 on the panel: all pixels of MoS2 have FSC 0.90 there, 0.99 here.
+# All but the last were chosen on silicon (92 Å) and strontium titanate (23 Å); benchmarks/grids.py
+# measures them. The last was chosen on the panel: with a window of 7 λ/α all pixels of MoS2 have
+# FSC 0.90, of MgO at 300 kV 0.95; with 10 λ/α 0.99 and 0.97.
 APERTURES = 3.0  # least half width of the model's patterns, in radii of the bright-field disc
 SCATTERED = 0.985  # least share of the electrons within this half width
-PROBE = 0.999  # least share of the probe within the window, at the depth of every slice
+PROBE = 0.993  # least share of the probe within the window, at the depth of every slice
+WIDTH = 10.0  # least edge of the window in units of λ/α, for the long tails of a probe in focus
 
 
 def forward_grids(data: Compressed, settings: ReconstructionSettings) -> tuple[Grid, Grid]:
@@ -105,7 +107,8 @@ def pixels_reaching(optics: Optics, frequency: float) -> tuple[int, int]:
 def smallest_window(optics: Optics, detector: Grid, depths: tuple[float, ...]) -> tuple[int, int]:
     """Pixels (y, x) of the smallest window that holds `PROBE` of the probe at all depths.
 
-    The probe is propagated through vacuum. Both sides of the window shrink alike.
+    The probe is propagated through vacuum. Both sides of the window shrink alike. No side is
+    shorter than `WIDTH`, or than the detector's window where that is shorter.
 
     Args:
         optics: Optics of the probe.
@@ -121,7 +124,13 @@ def smallest_window(optics: Optics, detector: Grid, depths: tuple[float, ...]) -
     for part in range(1, 33):
         y, x = (min(fast_even_size(n * part / 32), n) for n in detector.shape)
         middle = centred_slices(detector.shape, (y, x))
-        if min(probe[middle].sum() for probe in probes) >= PROBE:
+        wide = all(
+            length >= min(WIDTH / optics.aperture, most)
+            for length, most in zip(
+                Grid((y, x), detector.sampling).extent, detector.extent, strict=True
+            )
+        )
+        if wide and min(probe[middle].sum() for probe in probes) >= PROBE:
             return y, x
     return detector.shape
 
