@@ -198,9 +198,9 @@ REFUSALS: list[tuple[dict[str, Any], str, str]] = [
         "a number from 0 to 0.5 Å",
     ),
     (
-        {"crystal.dislocation.size_angstrom": [60, 71.9]},
-        "crystal.dislocation.size_angstrom is 71.9 along x",
-        "at least 72, which holds the scan, the window",
+        {"crystal.dislocation.size_angstrom": [60, 67.9]},
+        "crystal.dislocation.size_angstrom is 67.9 along x",
+        "at least 68, which holds the scan, the window",
     ),
     (
         {
@@ -209,7 +209,7 @@ REFUSALS: list[tuple[dict[str, Any], str, str]] = [
             "simulation.frozen_phonons.sigma_angstrom": {"Sr": 0.1, "Ti": 0, "O": 0},
         },
         "crystal.file.size_angstrom is 60 along y",
-        "at least 70",
+        "at least 68",
     ),
     # a ready data set
     (
@@ -237,7 +237,7 @@ REFUSALS: list[tuple[dict[str, Any], str, str]] = [
         "a path that starts at the folder",
     ),
     ({"sweeps.svd.complete_orders": False}, "sweeps.svd.complete_orders is false", "'zernike'"),
-    ({"sweeps.svd.sizes": [541]}, "sweeps.svd.sizes holds 541", "up to 540"),
+    ({"sweeps.svd.sizes": [417]}, "sweeps.svd.sizes holds 417", "up to 416"),
     ({"sweeps.binning.sizes": [129]}, "sweeps.binning.sizes: bins of 129", "smaller bins"),
     (
         {"sweeps.own": {"basis": "segmented", "sizes": [6]}},
@@ -318,7 +318,7 @@ REFUSALS: list[tuple[dict[str, Any], str, str]] = [
     (
         {"evaluation.apodisation_angstrom": 9},
         "evaluation.apodisation_angstrom is 9",
-        "up to 8.5 Å, half of the scanned area",
+        "up to 7.5 Å, half of the scanned area",
     ),
 ]
 
@@ -441,10 +441,10 @@ def test_every_key_is_described_and_every_quantity_has_its_unit() -> None:
 
 def test_variants_keep_the_order_of_the_file() -> None:
     study = load_study(changed({"sweeps.svd": None, "sweeps.zernike.sizes": [36, 15]}))
-    assert study.variants()[:10] == [
+    assert study.variants()[:9] == [
         ("zernike", "36"),
         ("zernike", "15"),
-        *(("binning", str(edge)) for edge in (5, 6, 7, 8, 9, 11)),
+        *(("binning", str(edge)) for edge in (6, 7, 8, 9, 11)),
         ("bright-field", "all"),
         ("uncompressed", "all"),
     ]
@@ -480,7 +480,7 @@ def test_own_keys_of_a_sweep_override_the_block() -> None:
 def test_no_two_reconstructions_share_their_start() -> None:
     study = load_study(Path("config/demo.yaml"))
     asked = [(seed, *variant) for seed in study.seeds for variant in study.variants()]
-    assert len({derived_seed(*each) for each in asked}) == len(asked) == 3 * 37
+    assert len({derived_seed(*each) for each in asked}) == len(asked) == 3 * 35
     assert derived_seed(1, "svd", "3") == derived_seed("1", "svd", "3")  # a number or a wildcard
 
 

@@ -164,10 +164,10 @@ def test_the_band_lies_below_the_nyquist_frequency(tmp_path: Path) -> None:
 
 
 def test_the_band_holds_shells_and_what_claims_ask_for() -> None:
-    band = {"evaluation.band_per_angstrom": [1.0, 1.11]}
-    load_study(small(**band))  # shells of 29 Å are 0.0345 1/Å wide
+    band = {"evaluation.band_per_angstrom": [1.0, 1.13]}
+    load_study(small(**band))  # shells of 25 Å are 0.04 1/Å wide
     band = {"evaluation.band_per_angstrom": [1.0, 1.1]}
-    assert "allowed: a band of 0.103 1/Å or wider, 3 shells" in refusal(small(**band))
+    assert "allowed: a band of 0.12 1/Å or wider, 3 shells" in refusal(small(**band))
     load_study(small(**{"claims.up_to_per_angstrom": 1.23}))
     told = refusal(small(**{"claims.up_to_per_angstrom": 1.24}))
     assert "claims.up_to_per_angstrom is 1.24; allowed: more than 0.15 and up to 1.23 1/Å" in told
@@ -276,9 +276,9 @@ def test_a_damaged_data_set_is_told_when_the_study_is_planned(tmp_path: Path) ->
 
 def test_the_size_that_is_asked_for_is_the_size_that_null_makes() -> None:
     study = load_study(small())
-    assert cell_size(study) == pytest.approx((17 + 35 + 8, 29 + 35 + 8))
+    assert cell_size(study) == pytest.approx((15 + 35 + 8, 25 + 35 + 8))
     load_study(small(**{"crystal.dislocation.size_angstrom": list(cell_size(study))}))
-    assert "at least 60" in refusal(small(**{"crystal.dislocation.size_angstrom": [52, 72]}))
+    assert "at least 58" in refusal(small(**{"crystal.dislocation.size_angstrom": [52, 72]}))
     # waves of 1.15 times the window ask for more where it is large
     wide = {"detector.window_angstrom": [70, 70], "detector.pixels": [256, 256]}
-    assert cell_size(load_study(small(**wide)))[0] == pytest.approx(17 + 1.15 * 70)
+    assert cell_size(load_study(small(**wide)))[0] == pytest.approx(15 + 1.15 * 70)
