@@ -247,7 +247,7 @@ def test_page_begins_with_what_does_not_explain_its_data(
     text = page_of(left_out(1), tmp_path)
     assert "<h1>1 of 3 reconstructions do not explain their data</h1>" in text
     assert "zernike/6 (34 %, 17.6 times what the counts' noise allows, -12.5 % of what" in text
-    assert "try focus_search_angstrom, probe: joint" in text
+    assert "try focus_search_angstrom, thinner slices" in text
     assert text.index('class="doubt"') < text.index("<table>")
     assert (text.count("<td>no</td>"), text.count("<td>yes</td>")) == (1, 2)
     assert "1 of 3 reconstructions do not explain their data" in caplog.text
