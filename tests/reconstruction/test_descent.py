@@ -1,5 +1,6 @@
 """The descent against torch's own optimiser, bit for bit."""
 
+import math
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -110,6 +111,26 @@ def test_absorption_begins_at_zero_and_stays_above(
     assert state.phase.real.min() < 0
 
 
+def test_a_weak_sample_takes_no_step_beyond_the_curvature(descent: Descent) -> None:
+    """The first change of phase is (1 + β) t ∂L/∂φ."""
+    free = {"total_variation": 0, "smoothness_along_beam": 0, "strength_along_beam": 0}
+    settings = descent.settings.model_copy(update={**free, "positivity": False})
+    every, objective = np.arange(25), descent.objective
+    grid, scales = objective.forward.layout.object_grid, Scales(1.0, 0.1, 0.4)
+    regulariser = Regulariser(settings, grid, scales, objective.scanned)
+    for stable, strength in ((1.0, 0.0), (1.0, 2.0), (math.inf, 0.0)):
+        bounded = replace(objective, regulariser=regulariser, batch=25, stable_step=stable)
+        state = Descent(bounded, settings).start(1)
+        state.phase += strength
+        start = state.phase.clone()
+        gradient = objective.gradients(start, state.spectrum, every, probe=False).phase
+        Descent(bounded, settings).epoch(state)
+        largest, change = float(gradient.abs().max()), (state.phase - start).abs().max()
+        longest = max(settings.step_rad, 0.05 * (strength + 0.01))
+        allowed = 1.9 * stable * max(1.0, (strength + 0.01) / 0.5) * largest
+        assert float(change) == pytest.approx(min(longest, allowed), rel=0.01)
+
+
 def test_without_penalties_absorption_steps_a_tenth_as_far(descent: Descent) -> None:
     """Along its own gradient, which is positive somewhere."""
     free = {"total_variation": 0, "smoothness_along_beam": 0, "strength_along_beam": 0}
@@ -120,7 +141,8 @@ def test_without_penalties_absorption_steps_a_tenth_as_far(descent: Descent) -> 
     scales = Scales(curvature=1.0, dilution=0.1, length=0.4)
     grid = objective.forward.layout.object_grid
     regulariser = Regulariser(settings, grid, scales, objective.scanned)
-    absorbing = Descent(replace(objective, regulariser=regulariser, batch=25), settings)
+    objective = replace(objective, regulariser=regulariser, batch=25, stable_step=math.inf)
+    absorbing = Descent(objective, settings)
     state = absorbing.start(1)
     start, every = state.phase.clone(), np.arange(25)
     gradient = objective.gradients(start, state.spectrum, every, probe=False).phase

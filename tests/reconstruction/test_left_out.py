@@ -125,7 +125,9 @@ def test_a_flipped_scan_is_no_explanation(
 
 
 def test_a_weak_sample_need_not_be_explained() -> None:
-    assert LeftOut(8, 0.02, -0.1, math.nan, 0.02).holds
+    assert LeftOut(8, 0.02, 0.1, math.nan, 0.02).holds
+    assert not LeftOut(8, 0.02, -0.1, math.nan, 0.02).holds
+    assert LeftOut(8, 0.5, math.nan, 1.0, 0.02).holds  # the noise hides the sample
     assert LeftOut(8, 0.1, 0.3, math.nan, 0.1).holds
     assert not LeftOut(8, 0.1, 0.1, math.nan, 0.1).holds
     assert not LeftOut(8, 0.2, 0.2, math.nan, 0.2).holds

@@ -1,8 +1,10 @@
 """The descent: momentum steps of the object, and of a probe that is not known.
 
 The phase follows the gradient of one batch of positions at a time, with Nesterov's momentum
-(Sutskever et al., ICML 2013). The gradient is divided by its own size, so that `step_rad` holds for
-weak and for strong samples, and at the end as at the start. The size is the running root mean
+(Sutskever et al., ICML 2013). The gradient is divided by its own size, so that `step_rad` holds at
+the end of a run as at its start. A weak sample asks for shorter steps: none is longer than the
+curvature of the loss allows, times how many times the phase exceeds half a radian. Strong samples
+need steps beyond that bound to find their minimum. The size is the running root mean
 square of the largest gradient of a batch, as Adam takes it for each pixel (Kingma and Ba, ICLR
 2015). All pixels share it: methods that give each pixel its own amplify what the data hardly fix.
 
@@ -30,6 +32,8 @@ from ptychobasis.reconstruction.settings import ReconstructionSettings
 
 _START_PHASE = 0.01  # [rad], largest value of the random start
 _STEP_SHARE = 0.05  # of the strongest phase that a step may change, where that is more
+_LONGEST = 0.4  # [rad], however strong the sample is
+_WEAK = 0.5  # [rad], strongest phase up to which steps are bounded by the curvature alone
 _STRONG = 0.995  # quantile of a slice's phase that counts as its strongest
 _ABSORPTION_STEP = 0.1  # of absorption relative to the phase, by the same gradient
 _MEMORY = 0.99  # of the mean square of the gradients, from one batch to the next
@@ -128,13 +132,15 @@ class Descent:
         order = state.generator.permutation(self.objective.fitted())
         progress = done / settings.epochs
         joint = settings.probe == "joint" and done >= settings.probe_start_epoch
-        longest = max(settings.step_rad, _STEP_SHARE * self._strongest(state.phase.real))
+        strongest = self._strongest(state.phase.real)
+        longest = max(settings.step_rad, min(_STEP_SHARE * strongest, _LONGEST))
+        stable = self.objective.stable_step * max(1.0, strongest / _WEAK)
         size = batch_size(self.objective.batch, progress)
         for batch in np.array_split(order, math.ceil(len(order) / size)):
             gradients = self.objective.gradients(state.phase, state.spectrum, batch, joint)
             if state.start_loss is None:
                 state.start_loss = gradients.loss
-            self._step(state, gradients.phase, longest, progress)
+            self._step(state, gradients.phase, longest, stable, progress)
             if gradients.probe is not None:
                 self._step_probe(state, gradients.probe, decay(progress))
             total += gradients.loss * len(batch)
@@ -142,25 +148,33 @@ class Descent:
         state.losses.append(total / len(order))
 
     def _strongest(self, phase: torch.Tensor) -> float:
-        """Phase of the slice that is strongest where the probe was, but for its last pixels."""
+        """The 99.5 % quantile of the phase in the scanned region, of the strongest slice [rad]."""
         seen = phase[(slice(None), *self.objective.scanned)].flatten(1)
         most = max(1, round(_STRONG * seen.shape[1]))
         return float(seen.kthvalue(most, dim=1).values.max())
 
-    def _step(self, state: State, gradient: torch.Tensor, longest: float, progress: float) -> None:
+    def _step(
+        self,
+        state: State,
+        gradient: torch.Tensor,
+        longest: float,
+        stable: float,
+        progress: float,
+    ) -> None:
         """Change the object.
 
         Args:
             state: Object and its momentum, changed in place.
             gradient: Gradient of one batch by the phase; its imaginary part is changed.
             longest: Change of the phase by a first step along a gradient of usual size [rad].
+            stable: Longest step, a change of phase per gradient.
             progress: Share of the run that is done.
         """
         largest = float(gradient.real.abs().max())
         state.squares = _MEMORY * state.squares + (1 - _MEMORY) * largest**2
         state.batches += 1
         usual = max(math.sqrt(state.squares / (1 - _MEMORY**state.batches)), _TINY)
-        step = longest * decay(progress) / (_FIRST * usual)
+        step = min(longest / (_FIRST * usual), stable) * decay(progress)
         phase, regularise = state.phase, self.objective.regulariser
         effective = step / (1 - MOMENTUM)
         if phase.is_complex():
@@ -183,6 +197,9 @@ class Descent:
         if state.probe_step is None:
             allowed = settings.probe_step * float(state.spectrum.abs().max())
             state.probe_step = min(allowed / max(_FIRST * float(gradient.abs().max()), _TINY), most)
-        pulled = gradient.add(state.spectrum - state.ideal, alpha=self.objective.probe_pull)
-        state.probe_momentum.step(state.spectrum, pulled, state.probe_step * shorter)
+        step = state.probe_step * shorter
+        state.probe_momentum.step(state.spectrum, gradient, step)
+        # the proximal map of the penalty ½ λ |A - A_0|², which is stable for every weight
+        weight = self.objective.probe_pull * step / (1 - MOMENTUM)
+        state.spectrum.add_(state.ideal, alpha=weight).div_(1 + weight)
         self.objective.keep_in_aperture(state.spectrum)

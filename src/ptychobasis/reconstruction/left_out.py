@@ -17,7 +17,7 @@ from ptychobasis.reconstruction.result_file import WHAT_TO_TRY, LeftOut
 log = logging.getLogger(__name__)
 
 _LEAST = 8  # patterns, for a mean that means something,
-_MOST = 0.1  # but no larger share of a small scan
+_MOST = 0.1  # or this share of a small scan
 _STREAM = 1  # of the random numbers of a seed
 
 
@@ -30,11 +30,11 @@ def choose_left_out(count: int, share: float, seed: int) -> NDArray[np.int64]:
         seed: Seed of the reconstruction.
 
     Returns:
-        Ascending indices: `share` of them and at least eight, but at most a tenth.
+        Ascending indices: `share` of them and at least eight, or a tenth of fewer than 80.
     """
     if share <= 0:
         return np.empty(0, np.int64)
-    wanted = min(max(round(share * count), _LEAST), int(_MOST * count))
+    wanted = max(round(share * count), min(_LEAST, int(_MOST * count)))
     drawn = np.random.default_rng([seed, _STREAM]).choice(count, wanted, replace=False)
     return np.sort(drawn).astype(np.int64)
 

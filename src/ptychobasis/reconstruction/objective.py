@@ -26,7 +26,8 @@ from ptychobasis.reconstruction.settings import ReconstructionSettings
 
 log = logging.getLogger(__name__)
 
-_PLENTY = 2.0  # numbers known for each unknown in the band
+_PLENTY = 2.0  # numbers known for each unknown in the band; chosen on the panel, as the rest is
+_SCARCEST = 10.0  # so that smoothness still fades
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Objective:
         aperture: Whether each frequency ``(y, x)`` of a joint probe is kept; None keeps all.
         batch: Scan positions of a batch.
         scanned: Pixels (y, x) of a slice where scan positions lie.
+        stable_step: Inverse of the largest curvature that a batch gives the loss by the phase.
         largest_probe_step: Largest stable step of the probe's spectrum.
         probe_pull: Gradient that pulls a joint probe back, per distance from that of the optics.
         regulariser: Positivity, penalties and band limit of the phase.
@@ -56,6 +58,7 @@ class Objective:
     aperture: torch.Tensor | None
     batch: int
     scanned: tuple[slice, slice]
+    stable_step: float
     largest_probe_step: float
     probe_pull: float
     regulariser: Regulariser
@@ -155,7 +158,8 @@ def prepare(
         aperture=_aperture(window, optics, device) if settings.probe_band_limit else None,
         batch=batch,
         scanned=layout.scanned,
-        # this bound is tight: all positions see the whole probe
+        stable_step=scales.dilution / scales.curvature,
+        # this bound is tight for an empty object: all positions see the whole probe
         largest_probe_step=1 / loss.curvature(brightest, 1.0),
         regulariser=Regulariser(settings, layout.object_grid, scales, layout.scanned, device),
         probe_pull=settings.probe_pull * scales.scarcity * loss.curvature(brightest, 1.0),
@@ -166,11 +170,11 @@ def prepare(
 
 
 def scarcity(counting: Counting) -> float:
-    """How many times fewer numbers are known than would be plenty; at least 1.
+    """How many times fewer numbers are known than would be plenty, from 1 to 10.
 
     Where few numbers are known for each unknown, more has to be believed.
     """
-    return max(1.0, _PLENTY * counting.unknowns_in_band / counting.knowns)
+    return min(max(1.0, _PLENTY * counting.unknowns_in_band / counting.knowns), _SCARCEST)
 
 
 def _scales(

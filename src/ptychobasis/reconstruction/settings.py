@@ -42,7 +42,7 @@ class ReconstructionSettings(Section):
     batch: Literal["auto"] | Batch = "auto"
     """Scan positions per step; four times as many at last; auto: a seventeenth, at least 8."""
     step_rad: Annotated[float, Field(ge=1e-5, le=3.2)] = 0.05
-    """Largest change of phase by a step [rad]; more where the sample is strong, less at last."""
+    """Change of phase by a first step [rad]; more for strong samples, less for weak ones."""
     absorption: bool = False
     """Reconstruct an absorption μ ≥ 0 of each slice beside its phase: transmission exp(iφ - μ)."""
     positivity: bool = True
@@ -72,7 +72,7 @@ class ReconstructionSettings(Section):
     probe_band_limit: bool = True
     """Keep a joint probe's spectrum within the condenser aperture."""
     left_out: Annotated[float, Field(ge=0, le=0.5)] = 0.02
-    """Share of the patterns that is left out, at least eight of them, to judge the model by."""
+    """Share of the patterns left out to judge the model by; at least 8, or a tenth of a few."""
     checkpoint_seconds: Annotated[float, Field(ge=0, le=86_400)] = 30.0
     """Time between checkpoints [s]; a reconstruction that was killed goes on from the last."""
     device: Device = "auto"

@@ -81,9 +81,17 @@ class ReconstructionTask(BaseModel):
         data = read_compressed(self.compressed)
         about = self.settings.model_dump(mode="json", exclude={"checkpoint_seconds"})
         mark = {"settings": about, "seed": self.seed, "code": self.code, "device": device.type}
+        mark |= {"optics": repr(data.optics), "basis": data.basis.name}
+        known = (data.scattering, data.bad_pixels)
         kept = Checkpoint(
             self.checkpoint,
-            fingerprint(mark, data.coefficients, data.positions),
+            fingerprint(
+                mark,
+                data.coefficients,
+                data.positions,
+                data.basis.support,
+                *(each for each in known if each is not None),
+            ),
             self.settings.checkpoint_seconds,
         )
         result = reconstruct(data, self.settings, self.seed, device, kept, team=team)
