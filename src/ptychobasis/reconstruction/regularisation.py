@@ -11,15 +11,15 @@ weight. Momentum β makes a step t as effective as t / (1 - β), so the penaltie
 
 A user could not guess λ. It is therefore the weight of the configuration times a scale of the
 data. For the quadratic penalties along the beam, the scale is the largest curvature of the loss.
-Total variation grows like the phase itself. Its scale is the usual size of the gradient. At that of
-the empty object an l1 penalty leaves next to nothing (Friedman, Hastie and Tibshirani, J. Stat.
-Softw. 33 (2010) 1). These scales follow the sample, the stored numbers and the size of a batch.
+Total variation grows like the phase itself. Its scale is the usual size of the gradient: with the
+largest gradient of the empty object as weight, an l1 penalty leaves nothing (Friedman, Hastie and
+Tibshirani, J. Stat. Softw. 33 (2010) 1). These scales follow the sample and the stored numbers.
 
-Two penalties act along the beam. Smoothness draws each pixel to those above and below, which finds
-the way to the right minimum but takes what differs between slices. It therefore fades, and less so
-where few numbers are known for each unknown. The tie of
-strengths draws together only one number of each slice: how much it holds of the mean slice. It
-stays, because data hardly tell how a mean phase is shared among slices.
+Two penalties act along the beam. Smoothness draws each pixel to those above and below. This finds
+the way to the right minimum, but takes what differs between slices. It therefore fades, and less so
+where few numbers are known for each unknown. The tie of strengths draws together only one number of
+each slice: how much it holds of the mean slice. It stays, because data hardly tell how a mean phase
+is shared among slices. It is our own, and no proximal map: the mean slice is held fixed.
 """
 
 from dataclasses import dataclass

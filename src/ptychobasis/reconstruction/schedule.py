@@ -8,8 +8,8 @@ import math
 from typing import Literal
 
 _PLATEAU = 0.6  # share of the run before the step becomes shorter
-_CALM = 0.8  # share of the run before the batches become larger,
-_LARGER = 4  # by this factor, and at which penalties that fade have faded
+_CALM = 0.8  # share of the run after which batches are larger and penalties have faded
+_LARGER = 4  # by which batches are larger then
 _FEWEST = 8  # positions of a batch
 _BATCHES = 17  # of an epoch
 

@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ptychobasis.core.section import (
-    Batch,
     Count,
     Defocus,
     Depth,
@@ -17,6 +16,7 @@ from ptychobasis.core.section import (
 )
 
 Propagation = Annotated[float, Field(ge=1, le=200)]
+Positions = Annotated[int, Field(ge=1, le=1_000_000)]
 Weight = Annotated[float, Field(ge=0, le=1000)]
 
 
@@ -39,7 +39,7 @@ class ReconstructionSettings(Section):
     """Masks outside the stored ones whose coefficients are to be zero."""
     epochs: Count = 60
     """Visits of every scan position."""
-    batch: Literal["auto"] | Batch = "auto"
+    batch: Literal["auto"] | Positions = "auto"
     """Scan positions per step; four times as many at last; auto: a seventeenth, at least 8."""
     step_rad: Annotated[float, Field(ge=1e-5, le=3.2)] = 0.05
     """Change of phase by a first step [rad]; more for strong samples, less for weak ones."""
