@@ -11,6 +11,7 @@ from test_run import Sample, sample
 
 from ptychobasis.bases.compressed_file import Compressed
 from ptychobasis.reconstruction.left_out import choose_left_out, predict_left_out
+from ptychobasis.reconstruction.losses import noise_of_roots
 from ptychobasis.reconstruction.objective import Objective, prepare
 from ptychobasis.reconstruction.result_file import LeftOut
 from ptychobasis.reconstruction.run import reconstruct
@@ -95,11 +96,19 @@ def test_noise_alone_is_one_sigma(sample: Sample, name: str, size: int) -> None:
     assert found.beyond_noise < 0.3 * found.misfit
 
 
-def test_amplitudes_have_the_noise_of_counts(sample: Sample) -> None:
-    counts = np.random.default_rng(0).poisson(1e7 * sample.patterns)
-    data = replace(sample, patterns=counts / 1e7).compressed("bright-field")
+def test_roots_of_counts_have_the_noise_that_was_drawn() -> None:
+    means = np.array([0.001, 0.1, 1.0, 10.0, 200.0])
+    counts = np.random.default_rng(0).poisson(means, (400_000, 5))
+    drawn = ((np.sqrt(counts) - np.sqrt(means)) ** 2).mean(0)
+    np.testing.assert_allclose(noise_of_roots(means), drawn, rtol=0.02, atol=1e-4)
+
+
+@pytest.mark.parametrize("electrons", [1e7, 3e4, 300])
+def test_amplitudes_have_the_noise_of_counts(sample: Sample, electrons: float) -> None:
+    counts = np.random.default_rng(0).poisson(electrons * sample.patterns)
+    data = replace(sample, patterns=counts / electrons).compressed("bright-field")
     settings = SETTINGS.model_copy(update={"loss": "amplitude"})
-    made = prepare(replace(data, electrons=1e7), settings, CPU, left_out=np.arange(36))
+    made = prepare(replace(data, electrons=electrons), settings, CPU, left_out=np.arange(36))
     phase = torch.as_tensor(sample.phase, dtype=torch.float32)
     found = predict_left_out(made, phase, made.spectrum())
     assert found is not None

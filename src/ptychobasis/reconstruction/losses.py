@@ -12,6 +12,23 @@ from ptychobasis.core.errors import StudyError
 from ptychobasis.core.grid import centred_slices
 
 LossKind = Literal["intensity", "amplitude"]
+_MANY = 50  # counts from which on the variance of a root is 1/4
+
+
+def noise_of_roots(means: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Mean of (√n - √λ)² over Poisson counts n of each mean λ: 2λ - 2√λ E√n.
+
+    It is 2λ where hardly anything is counted, 0.45 at λ = 1, and 1/4 where many are.
+
+    Args:
+        means: Means λ of any shape, not negative.
+    """
+    grid = np.concatenate([[0.0], np.geomspace(1e-4, _MANY, 400)])
+    counts = np.arange(4 * _MANY)
+    logarithms = np.cumsum(np.log(np.maximum(counts, 1)))  # of n!
+    weights = np.exp(np.outer(np.log(grid[1:]), counts) - grid[1:, None] - logarithms)
+    found = 2 * grid[1:] - 2 * np.sqrt(grid[1:]) * (weights @ np.sqrt(counts))
+    return np.interp(means, grid, np.concatenate([[0.0], found]), right=0.25)
 
 
 class CoefficientLoss:
@@ -112,14 +129,15 @@ class CoefficientLoss:
     def expected_noise(self, intensities: torch.Tensor, batch: NDArray[np.int64]) -> float | None:
         """The `misfit` that Poisson noise of the counts alone would give; None where unknown.
 
-        The variance of Σ_k m_k n_k / N over counts n_k of the mean N I_k is Σ_k m_k² I_k / N; that
-        of √(n_k / N) is 1 / 4N where many electrons are counted.
+        The variance of Σ_k m_k n_k / N over counts n_k of the mean N I_k is Σ_k m_k² I_k / N. For
+        amplitudes see `noise_of_roots`.
         """
         if self._electrons is None:
             return None
         variance = self._basis.squared(intensities)
         if self.kind == "amplitude":
-            variance = torch.full_like(variance, 0.25)
+            means = self._electrons * self._basis(intensities).double().cpu().numpy()
+            variance = torch.as_tensor(noise_of_roots(means))
         squares = self._of(batch).double().square().sum()
         return float(variance.double().sum() / self._electrons / squares)
 
