@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 _LEAST = 8  # patterns, for a mean that means something,
 _MOST = 0.1  # or this share of a small scan
+_PIXELS = 2**24  # of patterns that are predicted at once, so that many do not fill the memory
 _STREAM = 1  # of the random numbers of a seed
 
 
@@ -55,10 +56,14 @@ def predict_left_out(
     chosen, loss = objective.left_out, objective.loss
     if not len(chosen):
         return None
-    predicted = objective.forward.intensities(phase, spectrum, chosen)
-    empty = objective.forward.intensities(torch.zeros_like(phase), spectrum, chosen)
-    misfit, of_empty = (loss.misfit(each, chosen) for each in (predicted, empty))
-    noise = loss.expected_noise(predicted, chosen) or 0.0
+    nothing, sums = torch.zeros_like(phase), np.zeros(4)
+    at_once = max(1, _PIXELS // math.prod(objective.detector.shape))
+    for part in np.array_split(chosen, math.ceil(len(chosen) / at_once)):
+        predicted = objective.forward.intensities(phase, spectrum, part)
+        empty = objective.forward.intensities(nothing, spectrum, part)
+        sums[:2] += loss.misfit(predicted, part)
+        sums[2:] += loss.misfit(empty, part)[0], loss.expected_noise(predicted)
+    misfit, of_empty, noise = (sums[[0, 2, 3]] / sums[1]).tolist()
     return LeftOut(
         patterns=len(chosen),
         misfit=math.sqrt(misfit),

@@ -113,8 +113,8 @@ class CoefficientLoss:
         self._electrons = electrons
         return self
 
-    def misfit(self, intensities: torch.Tensor, batch: NDArray[np.int64]) -> float:
-        """Σ (c - c*)² / Σ c*² over stored numbers alone; amplitudes where these are compared.
+    def misfit(self, intensities: torch.Tensor, batch: NDArray[np.int64]) -> tuple[float, float]:
+        """Σ (c - c*)² and Σ c*² over stored numbers alone; amplitudes where these are compared.
 
         Args:
             intensities: Predicted patterns, ``(batch, y, x)``, the zero frequency first.
@@ -124,22 +124,21 @@ class CoefficientLoss:
         if self.kind == "amplitude":
             predicted = predicted.sqrt()
         squares = (predicted - stored).double().square().sum()
-        return float(squares / stored.double().square().sum())
+        return float(squares), float(stored.double().square().sum())
 
-    def expected_noise(self, intensities: torch.Tensor, batch: NDArray[np.int64]) -> float | None:
-        """The `misfit` that Poisson noise of the counts alone would give; None where unknown.
+    def expected_noise(self, intensities: torch.Tensor) -> float:
+        """Σ (c - c*)² that Poisson noise of the counts alone would give; 0 where it is unknown.
 
         The variance of Σ_k m_k n_k / N over counts n_k of the mean N I_k is Σ_k m_k² I_k / N. For
         amplitudes see `noise_of_roots`.
         """
         if self._electrons is None:
-            return None
+            return 0.0
         variance = self._basis.squared(intensities)
         if self.kind == "amplitude":
             means = self._electrons * self._basis(intensities).double().cpu().numpy()
             variance = torch.as_tensor(noise_of_roots(means))
-        squares = self._of(batch).double().square().sum()
-        return float(variance.double().sum() / self._electrons / squares)
+        return float(variance.double().sum()) / self._electrons
 
     def _of(self, batch: NDArray[np.int64]) -> torch.Tensor:
         """What is stored of some positions."""
