@@ -1,3 +1,4 @@
+import math
 import re
 import sys
 from collections.abc import Iterator
@@ -319,3 +320,26 @@ def test_a_data_set_may_be_scaled_again(tmp_path: Path) -> None:
     scaled = plain.scaled(2).scaled(np.arange(1.0, 13.0))
     np.testing.assert_allclose(scaled.pattern(1, 2) * 14, plain.pattern(1, 2), rtol=1e-6)
     np.testing.assert_array_equal(scaled.scaled(1).pattern(2, 3), scaled.pattern(2, 3))
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [(70_000, "hold 70000"), (-5, "hold -5"), (2.6, "hold 2.6"), (math.nan, "nan")],
+)
+def test_counts_that_their_type_cannot_hold_are_refused(
+    tmp_path: Path, values: float, told: str
+) -> None:
+    optics = shared.optics((8, 8))
+    counts = np.full((2, 3, 8, 8), values)
+    with pytest.raises(StudyError, match=rf"{told}; allowed: whole numbers from 0 to 65535"):
+        write_dataset(tmp_path / "a.h5", optics, shared.positions((2, 3)), counts, electrons=1e4)
+    assert not (tmp_path / "a.h5").exists()
+    counts = np.full((2, 3, 8, 8), 60_000)  # whole numbers of any type that fit are kept
+    write_dataset(tmp_path / "a.h5", optics, shared.positions((2, 3)), counts, electrons=1e7)
+    assert read_dataset(tmp_path / "a.h5").pattern(0, 0) == pytest.approx(60_000 / 1e7)
+
+
+def test_patterns_and_positions_are_of_one_scan(tmp_path: Path) -> None:
+    swapped = np.zeros((3, 2, 8, 8), np.float32)
+    with pytest.raises(StudyError, match="3 x 2 scan points and the positions of 2 x 3"):
+        write_dataset(tmp_path / "a.h5", shared.optics((8, 8)), shared.positions((2, 3)), swapped)

@@ -22,7 +22,7 @@ class Basis:
     """A linear map from a pattern to a few numbers, and its adjoint.
 
     Attributes:
-        name: what the basis is called in figures.
+        name: its key in the registry, or a name of your own.
         support: ``(y, x)``, detector pixels that any mask sees.
         matrix: ``(masks, pixels of the support)``, sparse for the thousands of bins of a dark
             field; None stands for the identity, which stores each pixel as it is.

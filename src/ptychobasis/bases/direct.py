@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from ptychobasis.bases.basis import Basis, Request
 from ptychobasis.bases.compress import compress, leading_vectors
 from ptychobasis.bases.compressed_file import Compressed, read_compressed
+from ptychobasis.bases.orthonormal import orthonormal
 from ptychobasis.bases.quantise import Store
 from ptychobasis.bases.registry import build_basis
 from ptychobasis.data.dataset import Dataset
@@ -40,7 +41,7 @@ def compress_dataset(
     Args:
         dataset: Patterns; they are read block by block. Bad ones have to be left out before,
             by `ptychobasis.data.preparation.prepare_dataset`.
-        basis: Masks on the detector of the data set.
+        basis: Masks on the detector of the data set; they are made orthonormal.
         path: Path of the compressed file to keep; None keeps only what is returned.
         store: Type of the stored numbers.
 
@@ -51,6 +52,7 @@ def compress_dataset(
         StudyError: The patterns cannot be reconstructed, some are bad, or no mask fits them.
     """
     ready = prepare_dataset(dataset)
+    basis = orthonormal(basis, f"basis '{basis.name}'")
     seen = basis.without(ready.dataset.bad_pixels)
     with TemporaryDirectory() as folder:
         file = Path(folder) / "compressed.h5" if path is None else path

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from ptychobasis.core.errors import StudyError
 from ptychobasis.data.hdf5 import _CHUNK_BYTES, LOSSLESS
 
 
@@ -36,12 +37,13 @@ def create_scan(
 
     Raises:
         ValueError: the blocks do not fill the data set exactly.
+        StudyError: a block holds counts that the type cannot hold.
     """
     rows, columns, *rest = shape
     data = file.create_dataset(key, shape, dtype, chunks=_chunks(shape), **filters)
     done = 0
     for block in blocks:
-        values = np.asarray(block, dtype)
+        values = _as_type(np.asarray(block), np.dtype(dtype))
         if values.shape[1:] != tuple(rest) or done + len(values) > rows * columns:
             raise ValueError(f"a block {values.shape} does not fit {key} {shape} after {done}")
         while len(values):
@@ -56,6 +58,22 @@ def create_scan(
     if done != rows * columns:
         raise ValueError(f"{done} instead of {rows * columns} scan points for {key}")
     return data
+
+
+def _as_type(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The same numbers in another type; counts are never wrapped or cut."""
+    if dtype.kind not in "iu" or values.dtype == dtype:
+        return values.astype(dtype, copy=False)
+    most = np.iinfo(dtype).max
+    with np.errstate(invalid="ignore"):
+        kept = values.astype(dtype)
+    wrong = values[kept != values]
+    if len(wrong):
+        raise StudyError(
+            f"the patterns hold {wrong[0]:g}; allowed: whole numbers from 0 to {most}, which "
+            f"{dtype} holds (another unsigned type for more)"
+        )
+    return kept
 
 
 def stored_bytes(path: str | Path, key: str) -> int:

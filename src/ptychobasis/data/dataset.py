@@ -231,8 +231,17 @@ def write_dataset(
         about: what to keep in the attribute ``provenance`` beside the versions.
         electrons: incident per pattern; if given, `patterns` are counts, which are stored in the
             unsigned type of the first block, or with 16 bits.
+
+    Raises:
+        StudyError: Counts do not fit their type, or patterns and positions are of other scans.
     """
     sy, sx, _ = positions.shape
+    scan = np.shape(patterns)[:2] if isinstance(patterns, np.ndarray) and patterns.ndim == 4 else ()
+    if scan and scan != (sy, sx):
+        raise StudyError(
+            f"the patterns are of {scan[0]} x {scan[1]} scan points and the positions of {sy} x "
+            f"{sx}; allowed: the same (scan_y, scan_x)"
+        )
     with create_hdf5(path, FORMAT, about) as file:
         write_calibration(file, optics, positions)
         shape = (sy, sx, *optics.detector.shape)

@@ -50,8 +50,9 @@ def reconstruct(
 ) -> Reconstruction:
     """Find the phase of each slice, and its absorption if asked, that give the stored numbers.
 
-    The probe is that of aperture and defocus, at sub-pixel positions. It is known unless
-    `settings.probe` says otherwise. Steps are those of `ptychobasis.reconstruction.descent`.
+    The probe is that of aperture and defocus, at sub-pixel positions. It is optimised with the
+    object unless `settings.probe` is `known`. Steps are those of
+    `ptychobasis.reconstruction.descent`.
 
     Args:
         data: Numbers that were stored, with their basis and optics.
