@@ -132,7 +132,7 @@ def test_masks_of_any_length_and_angle_make_the_same_reconstruction(
     contrast = expected.std()
     assert contrast > 0.02
     assert np.abs(found - expected).max() < 1e-2 * contrast
-    assert np.abs(apart - expected).max() > contrast  # another span is another result
+    assert np.abs(apart - expected).max() > 0.5 * contrast  # another span is another result
 
 
 def test_what_was_given_comes_back_from_the_compressed_file(tmp_path: Path) -> None:

@@ -119,11 +119,12 @@ def test_the_search_finds_the_best_defocus(best: float) -> None:
 
 def test_the_window_holds_every_defocus_of_the_search(data: Compressed) -> None:
     auto = SETTINGS.model_copy(update={"window_angstrom": "auto"})
+    large = replace(data, optics=shared.optics((160, 130), (0.25, 0.31), 12.0))
     shapes = [
-        forward_grids(data, auto.model_copy(update=keys))[1].shape
+        forward_grids(large, auto.model_copy(update=keys))[1].shape
         for keys in ({}, {"focus_search_angstrom": 60.0}, {"probe_defocus_angstrom": 72.0})
     ]
-    assert shapes[0] < shapes[1] == shapes[2]
+    assert shapes[0] < shapes[1] == shapes[2] < (160, 130)
 
 
 def run(data: Compressed, **keys: object) -> tuple[float, ProbeError]:
@@ -143,17 +144,17 @@ def test_a_wrong_focus_is_found_by_the_search(data: Compressed) -> None:
     assert abs(found.defocus) < 4
 
 
-def test_a_joint_probe_explains_more_and_comes_closer_if_it_is_pulled(data: Compressed) -> None:
+def test_a_joint_probe_explains_more_and_comes_closer(data: Compressed) -> None:
     start = {"probe_defocus_angstrom": 0.0, "probe_start_epoch": 5}
     loss, before = run(data, **start)
     less, after = run(data, **start, probe="joint")
     least, free = run(data, **start, probe="joint", probe_pull=0.0)
     assert least < less < 0.95 * loss
-    assert after.distance < 0.9 * before.distance < free.distance
+    assert after.distance < 0.9 * before.distance > free.distance
 
 
 def test_only_the_aperture_keeps_a_joint_probe_from_the_dark_field(data: Compressed) -> None:
-    joint = {"probe": "joint", "probe_start_epoch": 5, "probe_step": 0.2}
+    joint = {"probe": "joint", "probe_pull": 0.0, "probe_start_epoch": 5, "probe_step": 0.2}
     _, kept = run(data, **joint)
     _, free = run(data, **joint, probe_band_limit=False)
     assert kept.outside < 1e-6

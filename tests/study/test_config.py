@@ -109,7 +109,7 @@ REFUSALS: list[tuple[dict[str, Any], str, str]] = [
         "a whole number from 1 to 1000",
     ),
     ({"reconstruction.epochs": 0}, "reconstruction.epochs is 0", "from 1 to 10000"),
-    ({"reconstruction.batch": 0}, "reconstruction.batch is 0", "from 1 to 4096"),
+    ({"reconstruction.batch": 0}, "reconstruction.batch is 0", "from 1 to 1000000"),
     ({"reconstruction.positivity": "yes"}, 'reconstruction.positivity is "yes"', "true or false"),
     (
         {"reconstruction.total_variation": -1},

@@ -80,7 +80,7 @@ class CoefficientLoss:
         for i, row in enumerate(self._stored):
             squares[i] = row.double().square().sum()
         self._scale = float(squares.mean())
-        if not self._scale > 0:
+        if self._scale == 0:
             raise StudyError("all stored numbers are zero; allowed: patterns with electrons")
         self._electrons: float | None = None
 
