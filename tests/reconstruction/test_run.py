@@ -19,6 +19,7 @@ from ptychobasis.forward.layout import lay_out_scan
 from ptychobasis.forward.multislice import Multislice
 from ptychobasis.forward.steps import one_step_each, propagation_steps
 from ptychobasis.forward.waves import probe_spectrum
+from ptychobasis.reconstruction import descent as module
 from ptychobasis.reconstruction.descent import Descent
 from ptychobasis.reconstruction.objective import prepare
 from ptychobasis.reconstruction.run import reconstruct
@@ -165,12 +166,17 @@ def test_a_coarser_model_of_the_same_window_finds_it(sample: Sample) -> None:
     assert result.loss[-1] < 0.15 * result.loss[0]
 
 
-def test_a_diverging_run_stops_and_says_what_to_do(sample: Sample) -> None:
+def test_a_diverging_run_stops_and_says_what_to_do(
+    sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wild = SETTINGS.model_copy(update={"step_rad": 60.0, "positivity": False})
     data = sample.compressed("bright-field")
     broken = replace(data, coefficients=data.coefficients * np.float32("nan"))
     with pytest.raises(StudyError, match="diverged: loss nan after 1 epochs"):
         reconstruct(broken, SETTINGS, 1)
+    kept = reconstruct(data, wild, 1)  # the curvature does not allow such a step
+    assert kept.loss[-1] < kept.loss[0]
+    monkeypatch.setattr(module, "_WEAK", 1e-6)  # as if any sample were strong
     with pytest.raises(StudyError, match=r"allowed: a smaller 'reconstruction\.step_rad'"):
         reconstruct(data, wild, 1)
 
