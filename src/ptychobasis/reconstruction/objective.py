@@ -127,17 +127,8 @@ def prepare(
         StudyError: Settings and data do not go together.
     """
     detector, window = forward_grids(data, settings)
-    layout, optics = lay_out_scan(window, data.positions), start_optics(data, settings)
-    steps = propagation_steps(
-        settings.slice_depths_angstrom, data.optics, settings.propagation_step_angstrom
-    )
-    forward = Multislice(
-        layout, data.optics.wavelength, steps, detector.shape, device=device, threads=threads
-    )
-    log.info(
-        "patterns of %d x %d pixels, waves of %d x %d pixels over %.3g x %.3g Å",
-        *detector.shape, *window.shape, *window.extent,
-    )  # fmt: skip
+    forward = _forward_model(data, settings, detector, window, device, threads)
+    layout, optics = forward.layout, start_optics(data, settings)
     loss = _loss(data, settings, detector.shape).to(device, forward.real)
     spectrum = probe_spectrum(detector, optics)
     probe, brightest = crop_probe(spectrum, window.shape), float(np.max(np.abs(spectrum) ** 2))
@@ -150,6 +141,7 @@ def prepare(
     batch = first_batch(settings.batch, len(layout))
     scales = _scales(loss, dose[0] / len(layout), probe, brightest, batch, optics.aperture)
     scales = replace(scales, scarcity=scarcity(counting))
+    probe_curvature = loss.curvature(brightest, 1.0)  # all positions see the whole probe
     return Objective(
         forward=forward,
         loss=loss,
@@ -159,13 +151,37 @@ def prepare(
         batch=batch,
         scanned=layout.scanned,
         stable_step=scales.dilution / scales.curvature,
-        # this bound is tight for an empty object: all positions see the whole probe
-        largest_probe_step=1 / loss.curvature(brightest, 1.0),
+        largest_probe_step=1 / probe_curvature,
         regulariser=Regulariser(settings, layout.object_grid, scales, layout.scanned, device),
-        probe_pull=settings.probe_pull * scales.scarcity * loss.curvature(brightest, 1.0),
+        probe_pull=settings.probe_pull * scales.scarcity * probe_curvature,
         counting=counting,
         left_out=np.empty(0, np.int64) if left_out is None else left_out,
         team=team,
+    )
+
+
+def _forward_model(
+    data: Compressed,
+    settings: ReconstructionSettings,
+    detector: Grid,
+    window: Grid,
+    device: torch.device,
+    threads: int,
+) -> Multislice:
+    """The forward model from waves in a window to patterns on a detector, see `forward_grids`."""
+    log.info(
+        "patterns of %d x %d pixels, waves of %d x %d pixels over %.3g x %.3g Å",
+        *detector.shape, *window.shape, *window.extent,
+    )  # fmt: skip
+    return Multislice(
+        lay_out_scan(window, data.positions),
+        data.optics.wavelength,
+        propagation_steps(
+            settings.slice_depths_angstrom, data.optics, settings.propagation_step_angstrom
+        ),
+        detector.shape,
+        device=device,
+        threads=threads,
     )
 
 
