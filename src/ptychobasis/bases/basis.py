@@ -108,7 +108,7 @@ class Basis:
 
 @dataclass(frozen=True)
 class Request:
-    """What a basis may be made from.
+    """Everything that a basis may be made from.
 
     Attributes:
         optics: geometry of the probe and of the detector.

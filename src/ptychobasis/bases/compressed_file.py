@@ -32,7 +32,7 @@ Marks = NDArray[np.bool_] | None
 
 
 class Found(NamedTuple):
-    """What the checks of a data set found.
+    """Results of the checks of a data set.
 
     Attributes:
         scattering: ``(2, n)``, see `Compressed`.
@@ -49,7 +49,7 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Compressed:
-    """What is left of a data set.
+    """A data set after compression.
 
     Attributes:
         coefficients: ``(n, masks)``, inner products of the patterns with the masks, in units

@@ -1,1 +1,1 @@
-"""What every room may know: errors, grids, optics, electrons, keys, seeds, logs."""
+"""Common to every room: errors, grids, optics, electrons, keys, seeds, logs."""

@@ -11,7 +11,7 @@ from ptychobasis.core.grid import Grid
 
 @dataclass(frozen=True)
 class Optics:
-    """What has to be known of a microscope to read its diffraction patterns.
+    """Properties of a microscope that its diffraction patterns are read with.
 
     Attributes:
         energy: kinetic energy of the electrons [eV].

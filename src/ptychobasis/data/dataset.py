@@ -284,7 +284,7 @@ def _label_axes(file: Any, optics: Optics, positions: NDArray[np.floating]) -> N
 
 
 def _read_marks(file: Any, key: str, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
-    """What the file marks as bad, if anything."""
+    """Marks of bad pixels or frames in the file, if there are any."""
     if key not in file:
         return None
     marks = read_array(file, key, shape, "bu").astype(bool)

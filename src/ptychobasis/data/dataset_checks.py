@@ -20,7 +20,7 @@ _BETTER = 1.03  # times the contrast of the claimed edge: one that is no better 
 
 
 class Checked(NamedTuple):
-    """What the checks of a data set found.
+    """Results of the checks of a data set.
 
     Attributes:
         mean: ``(ky, kx)``, mean of the good patterns.

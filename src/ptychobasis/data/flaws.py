@@ -28,7 +28,7 @@ _NAMED = 5  # of the places that a message names
 
 @dataclass
 class Tally:
-    """What one pass through a data set collects.
+    """Sums that one pass through a data set collects.
 
     Attributes:
         mean: ``(ky, kx)``, mean pattern.

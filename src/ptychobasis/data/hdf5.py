@@ -145,7 +145,7 @@ def _raised_by_h5py(error: Exception) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    """What is wrong with a file that cannot be read, and what is allowed."""
+    """Why a file cannot be read, and what is allowed."""
     text = str(error)
     for sign, what in _REASONS.items():
         if sign in text:

@@ -1,4 +1,4 @@
-"""What slices resolve along the beam: which true slice is found in which reconstructed one.
+"""Resolution along the beam: which true slice is found in which reconstructed one.
 
 The columns of a crystal run through all slices, so that a slice agrees with the truth of any
 depth and its Fourier shell correlation says little about depth. What tells depths apart is what
@@ -57,7 +57,7 @@ def _samples(grid: Grid, window: Float, band: Pair) -> int:
 
 
 def unshared(slices: Float) -> Float:
-    """What each slice does not share with the others: itself less its multiple of their mean.
+    """The part of each slice that the others lack: itself less its multiple of their mean.
 
     The multiple is the least-squares one, since the outer slices stand for half as much of the
     sample. Where slices are the same but for a factor, exactly nothing remains.

@@ -1,4 +1,4 @@
-"""What a Fourier shell correlation does not see: the strength of slices and places of columns."""
+"""Strength of slices and places of columns, which a Fourier shell correlation does not see."""
 
 from typing import NamedTuple
 

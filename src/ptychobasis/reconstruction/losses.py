@@ -141,7 +141,7 @@ class CoefficientLoss:
         return float(variance.double().sum()) / self._electrons
 
     def _of(self, batch: NDArray[np.int64]) -> torch.Tensor:
-        """What is stored of some positions."""
+        """Stored numbers of some positions."""
         return self._stored[torch.as_tensor(batch, device=self._stored.device)]
 
     def knowns(self) -> tuple[int, int]:

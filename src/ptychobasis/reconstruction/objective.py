@@ -32,7 +32,7 @@ _SCARCEST = 10.0  # so that smoothness still fades
 
 @dataclass(frozen=True)
 class Objective:
-    """What a reconstruction minimises, and what its steps take from the data.
+    """The function that a reconstruction minimises, with scales of the data for its steps.
 
     Attributes:
         forward: Forward model.

@@ -88,7 +88,7 @@ def reconstruct(
 
 
 def _result(data: Compressed, descent: Descent, state: State, seed: int) -> Reconstruction:
-    """What is kept of a run that came to its end."""
+    """The result of a run that came to its end."""
     objective, settings = descent.objective, descent.settings
     layout, device, team = objective.forward.layout, objective.forward.device, objective.team
     seconds = state.seconds / settings.epochs

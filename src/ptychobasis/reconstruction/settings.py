@@ -34,7 +34,7 @@ class ReconstructionSettings(Section):
     window_angstrom: Literal["auto"] | Lengths | None = "auto"
     """Window (y, x) of the model's waves [Å]; auto: what holds the probe; null: the detector's."""
     loss: Literal["intensity", "amplitude"] = "intensity"
-    """What is compared: stored numbers, or their roots (for bases that store pixels)."""
+    """Numbers that are compared: the stored ones, or their roots (for bases that store pixels)."""
     dark_field: Literal["none", "donut", "bins", "pixels"] = "none"
     """Masks outside the stored ones whose coefficients are to be zero."""
     epochs: Count = 60

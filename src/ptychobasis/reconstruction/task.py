@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class ReconstructionTask(BaseModel):
-    """What a reconstruction is made from, and where it goes.
+    """Inputs of a reconstruction, and where its result goes.
 
     Attributes:
         compressed: File of the numbers that were stored.

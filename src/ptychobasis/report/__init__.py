@@ -1,1 +1,1 @@
-"""What people see: tables, pages, figures, archives."""
+"""Everything that people see: tables, pages, figures, archives."""

@@ -1,4 +1,4 @@
-"""What every job of a study took: all that there are, recorded or not."""
+"""Time and memory of every job of a study, recorded or not."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -10,7 +10,7 @@ _NAMED = 5  # reconstructions that a sentence names
 
 
 class Judgement(NamedTuple):
-    """What left-out patterns say of a study.
+    """Verdict of left-out patterns on a study.
 
     Attributes:
         title: What stands above everything else; empty where every model holds.

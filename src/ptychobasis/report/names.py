@@ -1,4 +1,4 @@
-"""What people read in place of a variant. Nothing is looked up by these texts."""
+"""Names of variants for people. Nothing is looked up by these texts."""
 
 from collections import Counter
 from collections.abc import Mapping

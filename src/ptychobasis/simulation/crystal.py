@@ -157,7 +157,7 @@ def composition(atoms: Atoms) -> dict[str, int]:
 
 
 def describe(atoms: Atoms) -> dict[str, Any]:
-    """What can be said of any crystal: atoms, cell and shortest distance, as JSON-ready values.
+    """Atoms, cell and shortest distance of any crystal, as JSON-ready values.
 
     Raises:
         StudyError: two atoms are nearer than 0.7 Å.

@@ -1,4 +1,4 @@
-"""What the atoms of a dislocation say about themselves, and whether it is what was asked for.
+"""Properties of a relaxed dislocation, held against those that were asked for.
 
 Nothing here knows how the atoms were made: the fault is found from the twinned bonds across
 the glide plane, the Burgers vectors from circuits of bonds.

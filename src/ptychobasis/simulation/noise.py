@@ -17,7 +17,7 @@ _MOST = np.iinfo(np.uint16).max
 
 
 class CountBytes(NamedTuple):
-    """What the counts of one pattern take [bytes].
+    """Bytes of the counts of one pattern.
 
     Attributes:
         raw: as they come, two bytes each.
@@ -60,7 +60,7 @@ def count_electrons(dataset: Dataset, path: str | Path, electrons: float, seed: 
 
 
 def bytes_of_counts(path: str | Path) -> CountBytes:
-    """What the patterns that `count_electrons` wrote take, each."""
+    """Bytes of each pattern that `count_electrons` wrote."""
     with h5py.File(path, "r") as file:
         patterns = file["patterns"]
         points = patterns.shape[0] * patterns.shape[1]

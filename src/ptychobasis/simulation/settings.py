@@ -94,7 +94,7 @@ class Aberrations(Section):
 
 
 class Microscope(Section):
-    """What forms the probe."""
+    """Electrons and lenses that form the probe."""
 
     voltage_kv: Annotated[float, Field(ge=5, le=3000)]
     """Accelerating voltage [kV]."""
@@ -127,7 +127,7 @@ class Scan(Section):
 
 
 class Detector(Section):
-    """What records the patterns."""
+    """The camera that records the patterns."""
 
     window_angstrom: Lengths
     """Real-space window along (y, x) [Å]; one detector pixel is 1 / window [1/Å]."""

@@ -63,7 +63,7 @@ def _read_structure(path: Path, index: int | None, stamp: tuple[int, int]) -> At
 
 
 def _reason(error: Exception) -> str:
-    """What an exception of a reader tells, on one line."""
+    """The message of a reader's exception, on one line."""
     text = " ".join(str(error).split())[:200]
     if isinstance(error, KeyError):
         return f"{text} is not known or missing"
@@ -162,7 +162,7 @@ def _check_cell(found: Atoms) -> None:
 
 
 def _check_occupancies(sites: Mapping[Any, Mapping[str, Any]]) -> None:
-    """What ASE's own files tell of the occupation of sites."""
+    """Occupation of sites in ASE's own files."""
     for site in sites.values():
         if any(not isinstance(n, int | float) or abs(n - 1) > 1e-3 for n in site.values()):
             raise StudyError(

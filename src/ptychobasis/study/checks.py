@@ -1,4 +1,4 @@
-"""What no single key can tell: checks between the keys of a study, made before any job."""
+"""Checks between the keys of a study, made before any job."""
 
 import os
 import re

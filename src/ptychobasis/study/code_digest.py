@@ -146,7 +146,7 @@ def _name_of(call: ast.Call) -> str | None:
 
 
 def _references(entry: ast.expr) -> set[tuple[str, str]]:
-    """What an entry names of other modules of this package: (module, attribute)."""
+    """Names of other modules of this package in an entry: (module, attribute)."""
     bound = _bound(_REGISTRY)
     found = set()
     for node in ast.walk(entry):
@@ -167,7 +167,7 @@ def _builders() -> set[str]:
 
 @cache
 def _bound(module: str) -> dict[str, str]:
-    """What imports at the top of a module bind: the name in the module, and what it stands for."""
+    """Names that imports at the top of a module bind, with what they stand for."""
     found: dict[str, str] = {}
     for node in _tree(module).body:
         if isinstance(node, ast.ImportFrom):

@@ -165,7 +165,7 @@ def _find(location: Location, model: type[BaseModel]) -> tuple[Location, dict[st
 
 
 def _one(node: dict[str, Any], tree: dict[str, Any]) -> dict[str, Any]:
-    """What a node stands for: its reference, and its only option beside null."""
+    """The schema that a node stands for: its reference, or its only option beside null."""
     if "$ref" in node:
         return _one(tree["$defs"][node["$ref"].rpartition("/")[2]], tree)
     options = [option for option in node.get("anyOf", []) if option.get("type") != "null"]
@@ -184,7 +184,7 @@ def _enclosing(location: Location, model: type[BaseModel]) -> Any:
 
 
 def _description(location: Location, model: type[BaseModel]) -> str:
-    """What the key at a location means; of an entry of a list or mapping, that of the key."""
+    """Meaning of the key at a location; an entry of a list or mapping has that of the key."""
     for end in range(len(location), 0, -1):
         fields = getattr(_enclosing(location[: end - 1], model), "model_fields", {})
         if location[end - 1] in fields:

@@ -15,7 +15,7 @@ from ptychobasis.study.schema import Study
 
 
 class Geometry(NamedTuple):
-    """What the patterns of a study are, and the sample that they are of.
+    """Geometry of a study: its patterns, and the sample that they are of.
 
     Attributes:
         optics: probe and detector.

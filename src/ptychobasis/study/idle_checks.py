@@ -28,7 +28,7 @@ def probes(study: Study) -> Iterator[str]:
 
 
 def regularisation(study: Study) -> Iterator[str]:
-    """What acts between slices has several; what acts outside the masks has an outside."""
+    """Keys that act between slices have several, and zeros outside the masks have an outside."""
     for name, sweep in study.sweeps.items():
         keys = study.recon(name)
         for key in _BETWEEN_SLICES:

@@ -1,4 +1,4 @@
-"""What a rule depends on beside its files and its code: the keys of the study, as plain values.
+"""Keys of the study that a rule depends on beside its files and its code, as plain values.
 
 Snakemake reruns a rule when one of its parameters changes. Each rule therefore gets the keys that
 its script uses and no others, and its script makes the settings of its room from them. Keys that

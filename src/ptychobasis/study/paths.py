@@ -46,7 +46,7 @@ class Paths:
         return [path.replace("{seed}", str(seed)) for path in paths for seed in seeds]
 
     def compressed(self, variant: Variant) -> str:
-        """What is stored of a variant, with the seed still open; other variants may share it."""
+        """The compressed file of a variant, with the seed still open; others may share it."""
         return f"{self.data}/compressed/{self._study.stored_by(variant)}.h5"
 
     def reconstruction(self, variant: Variant) -> str:
@@ -58,7 +58,7 @@ class Paths:
         return [self.reconstruction(variant) for variant in variants]
 
     def patterns_of(self, sweep: str, seed: str) -> str:
-        """What a sweep is compressed from: the data set, or counts of its own dose.
+        """Patterns that a sweep is compressed from: the data set, or counts of its own dose.
 
         Args:
             sweep: Name of the sweep.

@@ -52,7 +52,7 @@ class Job(NamedTuple):
 
 
 def memory(study: Study, job: Job) -> int:
-    """What a job asks for [MB], as Slurm counts it: Snakemake's own processes too."""
+    """Memory that a job asks for [MB], as Slurm counts it, with Snakemake's own processes."""
     if job.rule in OTHERS:
         return OTHERS[job.rule][0]
     return math.ceil(_HEADROOM * (SNAKEMAKE_MB + _peak(study, sizes(study), job)))
@@ -90,7 +90,7 @@ def _peak(study: Study, data: Sizes, job: Job) -> float:
 
 
 def _reconstruction_peak(study: Study, data: Sizes, job: Job) -> float:
-    """What is stored, the object with gradients and momenta, ramps, propagators, waves [MB]."""
+    """Stored numbers, object, gradients and momenta, ramps, propagators and waves [MB]."""
     model = model_sizes(data, study.recon(job.sweep), job.scattering)
     stored, positions = numbers(study, data, job.sweep, job.size), len(data.positions)
     cropped = min(stored, model.pixels)  # of pixels, those outside the model's patterns go
@@ -121,7 +121,7 @@ def _time(study: Study, data: Sizes, job: Job) -> float:
 
 
 def _reconstruction_time(study: Study, data: Sizes, job: Job) -> float:
-    """Of all epochs, with the transforms of each position and the object's step per batch [s]."""
+    """Time of all epochs: transforms of each position, the object's step per batch [s]."""
     settings, positions = study.recon(job.sweep), len(data.positions)
     model = model_sizes(data, settings, job.scattering)
     waves = math.prod(model.window)

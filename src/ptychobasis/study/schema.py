@@ -64,7 +64,7 @@ class Claims(Section):
 
 
 class Figures(Section):
-    """What is drawn."""
+    """Choice of the pictures."""
 
     slice: Annotated[int, Field(ge=1, le=500)] = 1
     """Slice to draw, counted from 1."""
@@ -84,11 +84,11 @@ class Study(Section):
     crystal: Crystal | None = None
     """The sample."""
     microscope: Microscope | None = None
-    """What forms the probe."""
+    """Electrons and lenses that form the probe."""
     scan: Scan | None = None
     """Where the probe stands."""
     detector: Detector | None = None
-    """What records the patterns."""
+    """The camera that records the patterns."""
     simulation: Simulation | None = None
     """How the patterns are computed."""
     dataset: Dataset = Dataset()
@@ -96,7 +96,7 @@ class Study(Section):
     compression: Compression = Compression()
     """Who compresses patterns."""
     sweeps: Annotated[dict[SweepName, Sweep], Field(min_length=1, max_length=500)]
-    """What to compare: bases and sizes, by a name of your choice."""
+    """Bases and sizes to compare, by a name of your choice."""
     reconstruction: ReconstructionSettings = ReconstructionSettings()
     """How every sweep is reconstructed."""
     evaluation: Evaluation
@@ -104,7 +104,7 @@ class Study(Section):
     claims: Claims = Claims()
     """By what the statements of the paper are judged."""
     figures: Figures
-    """What is drawn."""
+    """Choice of the pictures."""
 
     def optics(self) -> Optics:
         """Geometry of the simulated probe and detector.
@@ -141,12 +141,12 @@ class Study(Section):
 
     @property
     def reference(self) -> Variant:
-        """What all are compared with."""
+        """The reconstruction that all are compared with."""
         return Variant.parse(self.evaluation.reference, self.variants(), "evaluation.reference")
 
     @property
     def compared(self) -> list[Variant]:
-        """What is drawn side by side."""
+        """Reconstructions that are drawn side by side."""
         known = self.variants()
         return [Variant.parse(text, known, "figures.compare") for text in self.figures.compare]
 

@@ -27,7 +27,7 @@ Scattering = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 class Sizes(NamedTuple):
-    """Of the data and of the sample that they were simulated from, if they were.
+    """Sizes of the data, and of the sample if they are simulated.
 
     Attributes:
         optics: probe and detector.
@@ -45,7 +45,7 @@ class Sizes(NamedTuple):
 
     @property
     def pixels(self) -> int:
-        """Of a pattern."""
+        """Pixels of a pattern."""
         return math.prod(self.optics.detector.shape)
 
     @property
@@ -55,7 +55,7 @@ class Sizes(NamedTuple):
 
 
 class Model(NamedTuple):
-    """Of a reconstruction.
+    """Sizes of a reconstruction.
 
     Attributes:
         steps: of a wave through the object.

@@ -234,7 +234,7 @@ class _Reader:
         return merged.below(Block(own, {key: f"{self._name}, line {lines[key]}" for key in own}))
 
     def _merged(self, event: Event, value: Any) -> Block:
-        """What the merge key << brings; of several mappings, the first wins."""
+        """Entries that the merge key << brings; of several mappings, the first wins."""
         blocks = value if isinstance(value, list) else [value]
         found = Block({})
         for block in reversed(blocks):

@@ -127,7 +127,7 @@ def first_of_all(rows: pd.DataFrame, good: pd.Series) -> pd.Series:
 
 
 def _every_threshold(curves: pd.DataFrame, keys: Claims, low: float) -> str:
-    """What other thresholds would ask for."""
+    """Numbers that other thresholds would ask for."""
     texts = []
     for threshold in (0.8, 0.9, 0.95):
         found = fewest(curves, keys.model_copy(update={"threshold": threshold}), low)

@@ -1,4 +1,4 @@
-"""What the table of claims is made from: findings, and how to find the sweeps that tell them.
+"""Findings, of which the table of claims is made, and how to find their sweeps.
 
 What a sweep is evidence for follows from its keys, not from its name: a sweep that differs from
 the study's own reconstruction by `dark_field` alone says what the dark field brings, and so on.
@@ -17,7 +17,7 @@ from ptychobasis.study.schema import Study
 
 @dataclass(frozen=True)
 class Tables:
-    """What a study measured, of all seeds.
+    """Tables of a study, of all seeds.
 
     Attributes:
         summary: ``tables/summary.csv``.

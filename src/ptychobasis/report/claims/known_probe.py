@@ -1,4 +1,4 @@
-"""What the data of the dark field bring, and what zeros in their place do: C3."""
+"""The gain from the dark field, and from zeros in its place: C3."""
 
 from collections.abc import Iterator
 

@@ -30,7 +30,7 @@ _CHANGED = _PROBE_KEYS | {"dark_field", "epochs"}  # by a run that says somethin
 
 
 def joint_probe(study: Study, tables: Tables) -> Iterator[Finding]:
-    """What a probe that is optimised with the object does, free and with each constraint."""
+    """Findings about a probe that is optimised with the object, free and with each constraint."""
     base = _with_known_probe(study)
     names = [name for name in sweeps_of(study, "zernike", lambda keys: set(keys) <= _CHANGED)
              if study.recon(name).probe == "joint"]  # fmt: skip

@@ -74,7 +74,7 @@ def _draw_block(
 
 
 def _comparisons(volume: pd.DataFrame, reference: str) -> dict[str, str]:
-    """What is compared with, by its name in the table, and what people call it."""
+    """Target of a comparison: its name in the table, and its name for people."""
     names = {"reference": reference, "truth": _TRUTH}
     return {key: name for key, name in names.items() if (volume["against"] == key).any()}
 

@@ -32,7 +32,7 @@ FORMAT = "ptychobasis-figures"
 
 @dataclass(frozen=True, eq=False)
 class FigureData:
-    """What figures need beside tables and reconstructions.
+    """Data that figures need beside tables and reconstructions.
 
     Attributes:
         optics: probe and detector.

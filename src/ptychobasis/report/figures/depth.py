@@ -21,7 +21,7 @@ _COLOURS = "RdBu_r"
 
 
 def unshared_volume(field: Volume, positions: ArrayLike, settings: Evaluation) -> Volume:
-    """What the slices of a field do not share, as it is compared.
+    """The part of each slice of a field that the others lack, as it is compared.
 
     Args:
         field: Phase inside the bounding box of the scan [rad].

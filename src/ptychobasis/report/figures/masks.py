@@ -70,7 +70,7 @@ def _field(optics: Optics) -> tuple[slice, slice]:
 
 
 def _projection(basis: Basis, pattern: Float) -> Float:
-    """What coefficients keep of a pattern; bad pixels leave masks not quite orthonormal."""
+    """A pattern as its coefficients keep it; bad pixels leave masks not quite orthonormal."""
     coefficients = basis.forward(pattern)
     if basis.matrix is not None:
         coefficients = np.linalg.solve(basis.matrix @ basis.matrix.T, coefficients)

@@ -88,7 +88,7 @@ def _draw_sweep(axes: Axes, sweep: pd.DataFrame, shades: dict[float, Any]) -> No
 
 
 def _draw_counts(axes: Axes, points: pd.DataFrame, shades: dict[float, Any]) -> None:
-    """What the counts themselves take; they are worth what all pixels are."""
+    """Bytes of the counts themselves, which are worth as much as all pixels."""
     exact = points[(points["basis"] == "pixels") & (points["store"] == "float32")]
     for row in exact.to_dict("records"):
         for column, (marker, _) in _COUNTS.items():

@@ -1,4 +1,4 @@
-"""What all figures share: style, colours, scale bars, and deterministic files."""
+"""Common to all figures: style, colours, scale bars, and deterministic files."""
 
 import string
 from collections.abc import Iterable, Iterator
