@@ -603,3 +603,13 @@ def test_examples_of_the_readme_are_overlays_that_load(example: str, tmp_path: P
             merged["dataset"]["file"] = str(tmp_path / "mine.h5")
             measured(tmp_path / "mine.h5")
     assert load_study(merged).variants()
+
+
+def test_the_page_shows_a_valid_study_of_ones_own_data(tmp_path: Path) -> None:
+    page = (ROOT / "config/README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n(study: measured\n.*?)```", page, re.DOTALL)
+    data = measured(tmp_path / "mine.h5")
+    (tmp_path / "mine.yaml").write_text(block.replace("data/mine.h5", str(data)))
+    study = load_study(read_layers([ROOT / "config/demo.yaml", tmp_path / "mine.yaml"]))
+    assert list(study.sweeps) == ["zernike", "bright-field", "uncompressed"]
+    assert study.dataset.file == data

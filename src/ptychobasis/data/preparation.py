@@ -66,7 +66,11 @@ def prepare_dataset(
     reached = scattering(mean, dataset.optics.detector)
     scale = 1.0 if scaling == "none" else intensity_scale(reached)
     if scale != 1:
-        log.warning("the patterns are %.3f times too bright and are divided by that", scale)
+        log.warning(
+            "the patterns hold %.3f times the electrons that 'incident_electrons' tells and are "
+            "divided by that",
+            scale,
+        )
         reached[1] /= scale
     good = dataset.without(flaws)
     if scaling != "pattern":
